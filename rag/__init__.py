@@ -1,0 +1,27 @@
+"""Question answering over your own documents, every claim pinned to an exact sentence.
+
+>>> import rag
+>>> assistant = rag.open("handbook.index")               # doctest: +SKIP
+>>> assistant.add("docs/")                               # doctest: +SKIP
+>>> assistant.ask("Who received grants in 2021?").text   # doctest: +SKIP
+"""
+
+from index.errors import PinciteError
+from rag.assistant import Assistant, open
+from rag.models import Answer, Citation, Claim, Evidence, Nearest, Note, Rejected, Row
+from rag.read import Reader
+
+__all__ = [
+    "Answer",
+    "Assistant",
+    "Citation",
+    "Claim",
+    "Evidence",
+    "Nearest",
+    "Note",
+    "PinciteError",
+    "Reader",
+    "Rejected",
+    "Row",
+    "open",
+]

@@ -1,0 +1,123 @@
+"""The data of an answer: evidence, claims, citations, rows, notes and the answer itself."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from index.models import Model
+
+Status = Literal["answered", "refused"]
+Reason = Literal["no_documents", "no_evidence", "other_period", "detail_not_given", "unclear_question"]
+
+
+class Evidence(Model):
+    """A sentence or table row that a reader proposes as evidence. It may be wrong; `verify` decides.
+
+    Attributes:
+        start, end: where the sentence stands in the document's text.
+        probability: calibrated, that the sentence answers the question.
+        signals: what the reader saw, by name, kept so that "why not?" can be answered.
+    """
+
+    document: str
+    start: int
+    end: int
+    probability: float
+    signals: dict[str, float] = {}
+
+
+class Citation(Model):
+    """Words of a document, at their place: ``document.text[start:end] == quote``, checked by `verify`.
+
+    Attributes:
+        number: what stands in square brackets in the answer, counted from 1.
+        sha256: the digest of the document's file.
+        page: the page that the quote begins on, where the format has pages.
+    """
+
+    number: int
+    document: str
+    source: str
+    title: str | None
+    publisher: str | None
+    published: date | None
+    sha256: str
+    start: int
+    end: int
+    quote: str
+    page: int | None = None
+
+
+class Claim(Model):
+    """A statement of the answer, with the numbers of the citations that it rests on (at least one)."""
+
+    text: str
+    citations: tuple[int, ...]
+
+
+class Row(Model):
+    """One entry of a list answer; what the documents do not tell is ``None``."""
+
+    name: str
+    amount: str | None = None
+    period: str | None = None
+    purpose: str | None = None
+    citations: tuple[int, ...]
+
+
+class Rejected(Model):
+    """A claim that was not shown because it failed verification, with the reason."""
+
+    text: str
+    reason: str
+
+
+class Note(Model):
+    """Something the reader of an answer should know, with citations of its own.
+
+    ``kind`` says what it is: "other_period", "disagreement", "version", "total", "wording", "completeness", ….
+    """
+
+    kind: str
+    text: str
+    citations: tuple[Citation, ...] = ()
+
+
+class Nearest(Model):
+    """A passage close to a question that was refused: shown as what it is, not an answer."""
+
+    document: str
+    source: str
+    title: str | None
+    start: int
+    end: int
+    quote: str
+    score: float
+
+
+class Answer(Model):
+    """What `Assistant.ask` returns, and what ``--json`` and the HTTP API print.
+
+    Attributes:
+        reason: why it was refused; ``None`` for an answer.
+        text: the claims, each followed by its citation numbers in brackets; for a refusal, a sentence that says why.
+        confidence: the calibrated probability of the best evidence; also there for a refusal.
+        answerer: which reader (and model) wrote it.
+        generation: the state of the index that it was answered from.
+    """
+
+    question: str
+    status: Status
+    reason: Reason | None
+    text: str
+    claims: tuple[Claim, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    rows: tuple[Row, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    nearest: tuple[Nearest, ...] = ()
+    notes: tuple[Note, ...] = ()
+    confidence: float = 0.0
+    answerer: str = "similarity"
+    generation: str = ""
+    timing_ms: dict[str, float] = {}

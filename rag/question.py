@@ -1,0 +1,142 @@
+"""What a question asks for: its kind, its years, its names, and whether one fact or all of them are wanted."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from index.errors import UsageError
+from index.models import Model
+from index.terms import STOP, content_terms, term, words
+from rag.periods import Period, periods
+
+Kind = Literal[
+    "person", "list", "amount", "date", "place", "definition", "reason", "yes_no", "comparison", "largest", "count",
+    "total", "fact",
+]  # fmt: skip
+
+LONGEST = 100_000  # characters; a question of more is a document
+
+# Rules in order; the first that matches the question gives the kind.
+_RULES: dict[Kind, tuple[str, ...]] = {
+    "total": (
+        r"\bin total\b|\btotal (?:amount|sum|value|budget|spending)|\baltogether\b|\bsum of\b|\boverall amount\b",
+        r"\bcombined\b|\bвсего\b|общ(?:ая|ую) сумм|\bв сумме\b|\bв общей сложности\b",
+    ),
+    "comparison": (
+        r"\b(?:more|less|fewer|larger|smaller|higher|lower|bigger|greater|compared?|difference|versus|vs|than)\b",
+        r"\bchanged? (?:from|between)\b|\b(?:increase|decrease)\b|\b(?:больше|меньше|сравн\w+|разниц\w+|чем)\b",
+    ),
+    "largest": (
+        r"\b(?:largest|biggest|highest|most|smallest|lowest|least|top|greatest|maximum|minimum)\b",
+        r"\b(?:наибольш\w+|крупнейш\w+|наименьш\w+|сам(?:ый|ая|ое|ую) (?:больш|крупн|мал)\w+)\b",
+    ),
+    "count": (
+        r"\bhow many\b|\bnumber of\b|\bчисло\b|\bколичество\b",
+        r"\bсколько\b(?!.*\b(?:денег|долларов|тенге|рублей|евро|получ\w+|выдел\w+|стоил\w*|составил\w*))",
+    ),
+    "amount": (
+        r"\bhow much\b|\bamounts?\b|\bsize of\b|\bwhat did .* cost\b",
+        r"\b(?:what|which) (?:was|is|were|are)?\s*(?:the )?(?:\w+ )?(?:sum|cost|budget|price|value|funding)\b",
+        r"\bсколько\b|\bсумм\w+\b|\bкаков.*\b(?:размер|бюджет|стоимость)",
+    ),
+    "date": (
+        r"\bwhen\b|\b(?:what|which) (?:date|day|month|year|time)\b|\bhow long\b",
+        r"\bкогда\b|\bв каком (?:году|месяце)\b|\bкакого числа\b",
+    ),
+    "place": (
+        r"\bwhere\b|\b(?:what|which) (?:place|city|country|region|town|venue|location)\b",
+        r"\bгде\b|\bкуда\b|\bв как(?:ом|их) (?:город\w*|стран\w*|регион\w*)",
+    ),
+    "reason": (
+        r"\bwhy\b|\bfor what (?:purpose|reason)\b|\bwhat (?:is|was|were|are) .*\bfor\b\s*\??$",
+        r"\bwhat (?:reason|cause)s?\b|\bпочему\b|\bзачем\b|\bдля чего\b|\bс какой целью\b",
+    ),
+    "definition": (
+        r"^\s*what (?:is|are|was|were) (?:an? |the )?[\w\s\-'\"“”«»()]{1,60}\?*\s*$",
+        r"\bwhat does .* (?:mean|stand for)\b|\bdefine\b|\bчто такое\b",
+    ),
+    "list": (
+        r"\b(?:which|what) (?:\w+ ){0,3}?(?:people|media|[a-z]{3,}s)\b|\blist\b|\bname (?:all|the|every)\b",
+        r"\ball (?:the )?\w+s\b|\bwho (?:all )?(?:received|got|were|are|was awarded|obtained)\b",
+        r"\bкакие\b|\bперечисл\w+|\bсписок\b|\bназови\w*\b|\bкто (?:получил|получили|были)\b|\bкому\b",
+    ),
+    "person": (r"\bwho(?:m|se)?\b|\bкто\b|\bкого\b|\bкем\b|\bчей\b",),
+    "yes_no": (r"^\s*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should)\b|\bли\b",),
+}
+_COMPILED = tuple((kind, re.compile("|".join(rules), re.IGNORECASE)) for kind, rules in _RULES.items())
+
+_CAPITAL = "[A-ZА-ЯЁӘҒҚҢӨҰҮҺІ]"
+_WORD = rf"{_CAPITAL}[\w&.’'-]*"
+_NAME = re.compile(
+    rf"[\"“«„]([^\"”»“]{{2,80}})[\"”»“]|(?<!\w)({_WORD}(?:\s+(?:(?:of|for|the|and|&|и|по|de)\s+)*{_WORD})*)"
+)
+
+
+class Question(Model):
+    """A question as it is understood.
+
+    Attributes:
+        terms: its content words as search terms, without those of its years.
+        periods: the years asked for; empty where none are.
+        names: proper names and quoted names, as written.
+    """
+
+    text: str
+    kind: Kind
+    terms: tuple[str, ...]
+    periods: tuple[Period, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def wants_all(self) -> bool:
+        """Whether every fitting fact is asked for, not one."""
+        return self.kind in ("list", "count", "total", "largest", "comparison")
+
+
+def understand(text: str) -> Question:
+    """Read a question.
+
+    Raises:
+        UsageError: it is empty, or longer than `LONGEST`.
+    """
+    text = " ".join(text.split())
+    if not text:
+        raise UsageError('the question is empty: type a question, such as "Who received grants in 2021?"')
+    if len(text) > LONGEST:
+        raise UsageError(
+            f"the question has {len(text):,} characters: ask in at most {LONGEST:,}, or add it as a document"
+        )
+    head = text[-400:]  # after a long preamble the question comes last
+    kind: Kind = next((kind for kind, pattern in _COMPILED if pattern.search(head)), "fact")
+    asked = periods(text)
+    years = {str(year) for period in asked for year in period if year < 9999}
+    return Question(
+        text=text,
+        kind=kind,
+        terms=tuple(t for t in content_terms(text) if t not in years),
+        periods=asked,
+        names=_names(text),
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Capitalised runs and quoted words; a first word counts only where it is not a plain one."""
+    found: list[str] = []
+    for match in _NAME.finditer(text):
+        name = (match[1] or match[2]).strip(" .,?!'’")
+        if match[2] and not text[: match.start()].strip(' "“«¿'):
+            first = name.split()[0]
+            if first.casefold() in STOP or first.istitle():
+                name = name[len(first) :].strip()
+        if name and term(name.split()[-1]) and any(c.isalpha() for c in name):
+            found.append(name)
+    return tuple(dict.fromkeys(found))
+
+
+def is_clear(question: Question) -> bool:
+    """Whether there is something to look for: a content word or a name."""
+    return bool(question.names) or any(
+        text.casefold() not in STOP and any(c.isalpha() for c in text)
+        for text in (question.text[a:b] for a, b in words(question.text))
+    )

@@ -1,0 +1,190 @@
+"""What is measured of a sentence before it is judged: the signals that a learned reader combines.
+
+Each signal is a plain number with a name. ``nan`` stands for "does not apply" (no name is asked for, no year), which a
+tree can tell from any value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from math import log, nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from index.library import Retrieved
+from index.models import Document
+from index.terms import STOP, content_terms, term, terms, words
+from rag.question import Question
+from rag.read import Candidate, candidates
+from rag.scope import scope
+
+_AGREEMENT = {"told": 2.0, "inherited": 1.0, "unknown": 0.0, "contradicted": -1.0}
+_MONEY = re.compile(r"[$€£₸₽¥]\s?\d|\d[\d.,  ]*\s?(?:%|(?:thousand|million|billion|тыс|млн|млрд)?\.?\s?(?:US )?(?:dollars?|euros?|pounds?|tenge|roubles?|rubles?|francs?|USD|EUR|GBP|KZT|RUB|CHF|долл|евро|тенге|руб|фунт|франк))")
+_NUMBER = re.compile(r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million)\b|\b(?:один|одна|две?|три|четыре|пять|шесть|семь|восемь|девять|десять|сто|тысяч)\b", re.IGNORECASE)
+_DATE = re.compile(r"\b(?:1[0-9]|20)\d{2}\b|\b(?:January|February|March|April|May|June|July|August|September|October|November|December|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)\b|\b(?:январ|феврал|март|апрел|ма[йя]\b|июн|июл|август|сентябр|октябр|ноябр|декабр)|\bcentury\b|\bвек[ае]?\b")
+_CAUSE = re.compile(r"\b(?:because|due to|in order to|so that|as a result|to (?:help|support|promote|provide|train|protect|improve|make|create|allow)|for the purpose|aimed? at|since|therefore|reason|cause[ds]?|purpose|чтобы|потому|из-за|поэтому|для|с целью|ради)\b", re.IGNORECASE)
+_DEFINES = re.compile(r"\b(?:is|are|was|were) (?:an?|the|one)\b|\bmeans\b|\brefers? to\b|\bknown as\b|\bcalled\b|\bdefined\b|\bstands for\b|\s[—–-]\s(?:это\b)?|\bявля\w+", re.IGNORECASE)
+_PLACE = re.compile(r"\b(?:in|at|near|from|to|of|on)\s+(?:the\s+)?[A-ZА-ЯЁ]|\b(?:в|во|на|из|под)\s+[А-ЯЁӘҒҚҢӨҰҮҺІ]")
+_LEANS = re.compile(r"^\W*(?:it|its|he|she|they|his|her|their|this|that|these|those|such|there|also|and|but|however|он|она|они|оно|это|эти|его|её|их|также|и|но)\b", re.IGNORECASE)
+
+NAMES: tuple[str, ...] = (
+    "cosine", "passage cosine", "lexical place", "vector place", "lexical share",
+    "terms told", "terms around", "terms in title", "names told", "names around", "rarest told", "rarest around",
+    "pairs told", "terms of sentence", "kind fits", "new words", "length", "heading", "row", "leans", "asks",
+    "cosine before", "cosine after", "terms before", "terms after",
+    "cosine below best", "cosine order", "terms below best", "passage below best", "best cosine", "best terms",
+    "place in document", "first in document", "period", "question terms", "wants all",
+)  # fmt: skip
+
+# Signals of which more can only speak for a sentence; a learned model is held to that.
+RISING = frozenset(
+    ("cosine", "passage cosine", "terms told", "terms around", "names told", "names around", "pairs told", "kind fits",
+     "cosine below best", "terms below best", "period", "best cosine", "best terms", "rarest told", "rarest around")
+)  # fmt: skip
+
+
+def signals(
+    question: Question, retrieved: Sequence[Retrieved], rarity: dict[str, float]
+) -> tuple[list[Candidate], NDArray[np.float32]]:
+    """The candidates of some passages, and their signals: float32 of shape (candidates, len(NAMES)).
+
+    Args:
+        question: what is asked.
+        retrieved: passages, best first.
+        rarity: for each term of the question, how rare it is (`Engine.rarity`).
+    """
+    found = candidates(retrieved)
+    if not found:
+        return [], np.zeros((0, len(NAMES)), np.float32)
+    wanted = {t: max(rarity.get(t, 1.0), 0.05) for t in question.terms} or {"": 1.0}
+    named = {term(word) for name in question.names for word in _words(name)}
+    pairs = set(zip(question.terms, question.terms[1:], strict=False))
+    rarest = max(wanted, key=lambda t: wanted[t])
+    top = max((r.hit.lexical_score or 0.0) for r in retrieved) or 1.0
+    told = [_share(wanted, _content(c.text)) for c in found]
+    order = np.argsort(np.argsort([-c.cosine for c in found]))
+    best_cosine = max(c.cosine for c in found)
+    best_terms = max(told)
+    best_passage = max(r.cosine for r in retrieved)
+    # Neighbours are looked up by place, not by order: two candidates may come from two passages.
+    beside = {(c.document.id, c.start): n for n, c in enumerate(found)}
+    by_document: dict[str, list[int]] = {}
+    for document, start in beside:
+        by_document.setdefault(document, []).append(start)
+    after: dict[tuple[str, int], int] = {}
+    before: dict[tuple[str, int], int] = {}
+    for document, starts in by_document.items():
+        starts.sort()
+        for one, two in zip(starts, starts[1:], strict=False):
+            if two - found[beside[document, one]].end < 100:
+                after[document, one] = beside[document, two]
+                before[document, two] = beside[document, one]
+
+    rows = np.empty((len(found), len(NAMES)), np.float32)
+    for n, c in enumerate(found):
+        key = (c.document.id, c.start)
+        own = _content(c.text)
+        around = _content(c.around) | own
+        hit, _, passage_cosine, _ = retrieved[c.rank - 1]
+        previous, following = before.get(key), after.get(key)
+        kind, row, first = _block(c.document, c.start)
+        agreement = scope(c.document).of(c.start, c.end).agreement(question.periods) if question.periods else None
+        rows[n] = (
+            c.cosine,
+            passage_cosine,
+            1 / hit.lexical_rank if hit.lexical_rank else 0.0,
+            1 / hit.vector_rank if hit.vector_rank else 0.0,
+            (hit.lexical_score or 0.0) / top,
+            told[n],
+            _share(wanted, around),
+            _share(wanted, _content(c.document.title or "")),
+            _share(dict.fromkeys(named, 1.0), own) if named else nan,
+            _share(dict.fromkeys(named, 1.0), around) if named else nan,
+            float(rarest in own),
+            float(rarest in around),
+            len(pairs & _pairs(c.text)) / len(pairs) if pairs else nan,
+            len(own & wanted.keys()) / max(len(own), 1),
+            _fits(question, c.text, named),
+            log(1 + len(own - wanted.keys())),
+            log(1 + c.end - c.start),
+            float(kind),
+            float(row),
+            float(bool(_LEANS.search(c.text))),
+            float(c.text.rstrip().endswith("?")),
+            nan if previous is None else found[previous].cosine,
+            nan if following is None else found[following].cosine,
+            nan if previous is None else told[previous],
+            nan if following is None else told[following],
+            c.cosine - best_cosine,
+            log(1 + order[n]),
+            told[n] - best_terms,
+            passage_cosine - best_passage,
+            best_cosine,
+            best_terms,
+            c.start / max(len(c.document.text), 1),
+            float(first),
+            nan if agreement is None else _AGREEMENT[agreement],
+            len(question.terms),
+            float(question.wants_all),
+        )
+    return found, rows
+
+
+def _share(weights: dict[str, float], held: frozenset[str]) -> float:
+    """The share of the weights whose terms are held."""
+    return sum(w for t, w in weights.items() if t in held) / sum(weights.values())
+
+
+def _fits(question: Question, text: str, named: set[str]) -> float:
+    """Whether a sentence holds something of the kind that is asked for; ``nan`` where any sentence would do."""
+    match question.kind:
+        case "amount" | "total":
+            return float(bool(_MONEY.search(text))) or 0.5 * float(bool(_NUMBER.search(text)))
+        case "count":
+            return float(bool(_NUMBER.search(text)))
+        case "date":
+            return float(bool(_DATE.search(text)))
+        case "person" | "list" | "largest":
+            return float(_new_names(text, named))
+        case "place":
+            return float(bool(_PLACE.search(text)))
+        case "reason":
+            return float(bool(_CAUSE.search(text)))
+        case "definition":
+            return float(bool(_DEFINES.search(text)))
+        case _:
+            return nan
+
+
+def _new_names(text: str, named: set[str]) -> bool:
+    """Whether a text names something that the question does not."""
+    return any(
+        text[start].isupper() and text[start:end].casefold() not in STOP and term(text[start:end]) not in named
+        for start, end in words(text)[1:]
+    )
+
+
+def _block(document: Document, start: int) -> tuple[bool, bool, bool]:
+    """Whether a place is in a heading, in a table row, and in the first block of its document."""
+    for n, block in enumerate(document.blocks):
+        if block.start <= start < block.end:
+            return block.kind == "heading", block.kind == "row", n == 0
+    return False, False, False
+
+
+def _words(text: str) -> list[str]:
+    return [text[start:end] for start, end in words(text) if text[start:end].casefold() not in STOP]
+
+
+@lru_cache(maxsize=20_000)
+def _content(text: str) -> frozenset[str]:
+    return frozenset(content_terms(text))
+
+
+@lru_cache(maxsize=20_000)
+def _pairs(text: str) -> frozenset[tuple[str, str]]:
+    kept = [t for t in terms(text) if t not in STOP]
+    return frozenset(zip(kept, kept[1:], strict=False))

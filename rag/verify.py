@@ -1,0 +1,176 @@
+"""The only place that makes a `Citation`: nothing is shown as cited that has not passed here.
+
+A citation is a slice of its document. A claim passes when it has a citation and every number, date, currency and name
+in it stands in the words that it cites. What fails is kept with its reason. That quoted words *support* a claim is
+another question, answered by `rag.support`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from index.errors import DamagedError
+from index.models import Document
+from index.terms import STOP, term, words
+from rag.models import Citation, Claim, Rejected
+
+
+class Draft(NamedTuple):
+    """A claim before verification: its words, and the ranges of documents that it rests on."""
+
+    text: str
+    spans: tuple[tuple[Document, int, int], ...]
+
+
+_NUMBER = re.compile(r"\d+(?:[.,\u00a0\u202f ]\d{3})*(?:[.,]\d+)?")
+_SPACED = re.compile(r"(?<=\d)[\u00a0\u202f ,](?=\d{3}(?!\d))")
+_SCALE = {
+    "thousand": "thousand", "k": "thousand", "тыс": "thousand", "тысяч": "thousand", "тысячи": "thousand",
+    "million": "million", "mln": "million", "m": "million", "млн": "million", "миллион": "million",
+    "миллиона": "million", "миллионов": "million",
+    "billion": "billion", "bn": "billion", "b": "billion", "млрд": "billion", "миллиард": "billion",
+    "миллиарда": "billion", "миллиардов": "billion", "percent": "%", "процентов": "%", "процента": "%", "%": "%",
+}  # fmt: skip
+_CURRENCY = {
+    "$": "USD", "usd": "USD", "us$": "USD", "dollar": "USD", "dollars": "USD", "доллар": "USD", "долларов": "USD",
+    "€": "EUR", "eur": "EUR", "euro": "EUR", "euros": "EUR", "евро": "EUR",
+    "£": "GBP", "gbp": "GBP", "pound": "GBP", "pounds": "GBP", "фунтов": "GBP",
+    "₸": "KZT", "kzt": "KZT", "tenge": "KZT", "тенге": "KZT",
+    "₽": "RUB", "rub": "RUB", "rouble": "RUB", "roubles": "RUB", "ruble": "RUB", "rubles": "RUB", "рублей": "RUB",
+    "руб": "RUB", "chf": "CHF", "francs": "CHF", "франков": "CHF", "¥": "JPY", "jpy": "JPY", "yen": "JPY",
+}  # fmt: skip
+_MONTH = (
+    "january february march april may june july august september october november december "
+    "январ феврал март апрел ма июн июл август сентябр октябр ноябр декабр"
+).split()
+_NEGATION = frozenset("not no never none neither nor without cannot n't не нет ни никогда без".split())
+
+
+def cite(document: Document, start: int, end: int, number: int) -> Citation:
+    """The citation of a range of a document.
+
+    Raises:
+        DamagedError: the range is not inside the text; an index that says so is not to be trusted.
+    """
+    if not 0 <= start < end <= len(document.text):
+        raise DamagedError(f"{start}:{end} is no range of document {document.id}: run `pincite check`")
+    page = next((b.page for b in reversed(document.blocks) if b.start <= start), None)
+    return Citation(
+        number=number,
+        document=document.id,
+        source=document.source,
+        title=document.title,
+        publisher=document.publisher,
+        published=document.published,
+        sha256=document.sha256,
+        start=start,
+        end=end,
+        quote=document.text[start:end],
+        page=page,
+    )
+
+
+def verify(drafts: Sequence[Draft]) -> tuple[list[Claim], list[Citation], list[Rejected]]:
+    """Check each draft; returns the claims that stand, their citations, and what was rejected and why."""
+    claims: list[Claim] = []
+    numbers: dict[tuple[str, int, int], Citation] = {}
+    rejected: list[Rejected] = []
+    for draft in drafts:
+        quotes = [document.text[start:end] for document, start, end in draft.spans]
+        problem = "it has no citation" if not quotes else missing(draft.text, quotes)
+        if problem:
+            rejected.append(Rejected(text=draft.text, reason=problem))
+            continue
+        cited: list[int] = []
+        for document, start, end in draft.spans:
+            key = (document.id, start, end)
+            if key not in numbers:
+                numbers[key] = cite(document, start, end, len(numbers) + 1)
+            cited.append(numbers[key].number)
+        claims.append(Claim(text=draft.text, citations=tuple(dict.fromkeys(cited))))
+    return claims, list(numbers.values()), rejected
+
+
+def missing(claim: str, quotes: Sequence[str]) -> str | None:
+    """Why a claim does not stand in the words it cites, or ``None``: each number, month, name and negation must.
+
+    >>> missing("It received $236,000 in 2021.", ["In 2021 Vlast received $236,000."])
+    >>> missing("It received $237,000.", ["Vlast received $236,000."])
+    'the number 237000 USD does not stand in its citation'
+    """
+    together = "\n".join(quotes)
+    if _plain(claim) in _plain(together):
+        return None
+    told = amounts(together)
+    for amount in amounts(claim):
+        if amount not in told:
+            return f"the number {' '.join(part for part in amount if part)} does not stand in its citation"
+    claim_words, quote_words = _words(claim), _words(together)
+    known = {term(word) for word in quote_words}
+    for month in (word for word in claim_words if _is_month(word)):
+        if not any(other[:3] == month[:3] for other in quote_words if _is_month(other)):
+            return f"the month {month} does not stand in its citation"
+    for name in _names(claim):
+        if term(name) not in known:
+            return f"the name {name} does not stand in its citation"
+    if bool(_NEGATION & claim_words) != bool(_NEGATION & quote_words):
+        return "it says the opposite of its citation: one of them is negated"
+    return None
+
+
+def amounts(text: str) -> set[tuple[str, str, str]]:
+    """The numbers of a text in one form: (digits, scale, currency), the last two empty where there are none.
+
+    >>> sorted(amounts("about $1.3 million, or 1 338 860 tenge"))
+    [('1.3', 'million', 'USD'), ('1338860', '', 'KZT')]
+    """
+    found: set[tuple[str, str, str]] = set()
+    for match in _NUMBER.finditer(text):
+        digits = _decimal(match[0])
+        before = re.search(r"(US\$|[$€£₸₽¥]|[A-Z]{3})\s?$", text[max(0, match.start() - 5) : match.start()])
+        after = re.findall(r"[^\W\d_]+|[%$€£₸₽¥]", text[match.end() : match.end() + 40])[:2]
+        gap = text[match.end() : match.end() + 2]
+        joined = bool(gap) and (gap[0] in "%$€£₸₽¥-\u00a0 " or gap[0].isalpha())
+        scale = _SCALE.get(after[0].casefold(), "") if after and joined else ""
+        unit = _CURRENCY.get(before[1].casefold(), "") if before else ""
+        if not unit and joined and after:
+            follower = after[1:] if scale else after[:1]
+            unit = _CURRENCY.get(follower[0].casefold(), "") if follower else ""
+        found.add((digits, scale, unit))
+    return found
+
+
+def _decimal(number: str) -> str:
+    """A number with its thousands joined and a point for its decimals."""
+    number = _SPACED.sub("", number)
+    if re.fullmatch(r"\d{1,3}(?:\.\d{3})+", number):
+        number = number.replace(".", "")
+    return number.replace(",", ".").rstrip(".")
+
+
+def _plain(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _words(text: str) -> set[str]:
+    plain = text.casefold().replace("’", "'")
+    found = {plain[start:end] for start, end in words(plain)}
+    return found | ({"n't"} if re.search(r"n't\b", plain) else set())
+
+
+def _is_month(word: str) -> bool:
+    return any(word.startswith(month) for month in _MONTH) and len(word) < 10 and word not in ("may", "march", "mar")
+
+
+def _names(text: str) -> list[str]:
+    """The capitalised words of a text, but for plain words that only begin a sentence."""
+    found = []
+    for start, end in words(text):
+        word = text[start:end]
+        begins = not re.search(r"[^\s\"“«(]", text[:start]) or re.search(r"[.!?:]\s*[\"“«(]?$", text[:start])
+        if word[0].isupper() and word.casefold() not in STOP and not (begins and word[1:].islower()):
+            found.append(word)
+    return found

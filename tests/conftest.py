@@ -1,0 +1,42 @@
+"""What many tests share: the real encoder, opened once, and documents made from plain words."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from index.encode import Encoder
+from index.models import Block, Document
+
+SEEDS = Path(__file__).parents[2] / "shared" / "seeds"
+
+
+@pytest.fixture(scope="session")
+def encoder() -> Encoder:
+    return Encoder()
+
+
+@pytest.fixture
+def seeds() -> Path:
+    """The five scraped articles; they lie beside the project and are not part of it."""
+    if not SEEDS.is_dir():
+        pytest.skip(f"the folder {SEEDS} is missing")
+    return SEEDS
+
+
+def document(text: str, source: str = "a.txt", **known: object) -> Document:
+    """A document whose blocks are its paragraphs; a line that begins with # is a heading."""
+    blocks, at = [], 0
+    for part in text.split("\n\n"):
+        start = text.index(part, at)
+        at = start + len(part)
+        if part.startswith("#"):
+            level = len(part) - len(part.lstrip("#"))
+            blocks.append(Block(kind="heading", start=start + level + 1, end=at, level=level))
+        elif part.strip():
+            blocks.append(Block(kind="paragraph", start=start, end=at))
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    base = {"id": digest[:16], "source": source, "sha256": digest, "media_type": "text/plain", "text": text}
+    return Document.model_validate({**base, "blocks": blocks, **known})

@@ -1,0 +1,323 @@
+"""The contract of an engine, run on each one there is, and what is special to the embedded one."""
+
+import json
+import multiprocessing
+import sqlite3
+import threading
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from index.engine import Engine, LocalEngine
+from index.errors import DamagedError, LockedError, NewerFormatError, StoreError, UsageError, WrongEncoderError
+from index.records import Entry
+from index.split import split
+from index.store import DATABASE
+from tests.conftest import document
+
+DIM = 8
+WORDS = "amber birch cedar delta ember fjord grove haven inlet jetty".split()
+
+
+def vector(word: str) -> np.ndarray:
+    """A readable vector: one axis a word."""
+    row = np.full(DIM, 0.01, np.float32)
+    row[WORDS.index(word) % DIM] = 1
+    return row / np.linalg.norm(row)
+
+
+def entry(word: str, source: str | None = None, **known: object) -> Entry:
+    made = document(f"The {word} stands here. It says {word} twice.", source or f"{word}.txt", **known)
+    passages = split(made)
+    inner = [np.array([vector(word)] * len(p.sentences)) for p in passages]
+    return Entry(made, passages, np.array([vector(word)] * len(passages)), inner, origin="here")
+
+
+@pytest.fixture(params=["local"])
+def engine(request, tmp_path):
+    made = LocalEngine(tmp_path / "x.index", "fake", DIM)
+    yield made
+    made.close()
+
+
+def sources(engine: Engine, found: list[tuple[int, float]]) -> list[str]:
+    return [d.source for _, d in engine.get([key for key, _ in found])]
+
+
+class TestContract:
+    def test_what_is_stored_is_found_by_vector_and_by_terms(self, engine):
+        for word in WORDS[:4]:
+            engine.upsert(entry(word))
+        assert sources(engine, engine.dense(vector("cedar"), 1, {})) == ["cedar.txt"]
+        assert sources(engine, engine.lexical(["cedar"], 5, {})) == ["cedar.txt"]
+        assert engine.dense(vector("cedar"), 1, {})[0][1] == pytest.approx(1, abs=1e-3)
+
+    def test_results_are_sorted_best_first_and_at_most_k(self, engine):
+        for word in WORDS[:5]:
+            engine.upsert(entry(word))
+        scores = [score for _, score in engine.dense(vector("birch"), 3, {})]
+        assert len(scores) == 3
+        assert scores == sorted(scores, reverse=True)
+
+    def test_what_is_deleted_is_gone_at_once_and_for_good(self, engine):
+        engine.upsert(entry("amber"))
+        engine.upsert(entry("birch"))
+        found = engine.dense(vector("amber"), 5, {})
+        engine.delete(entry("amber").document.id)
+        assert sources(engine, found) == ["birch.txt"]
+        assert sources(engine, engine.dense(vector("amber"), 5, {})) == ["birch.txt"]
+        assert engine.lexical(["amber"], 5, {}) == []
+
+    def test_a_new_version_takes_the_place_of_the_old(self, engine):
+        engine.upsert(entry("amber", "a.txt"))
+        engine.upsert(entry("birch", "a.txt"), replaces=entry("amber").document.id)
+        assert engine.lexical(["amber"], 5, {}) == []
+        assert sources(engine, engine.lexical(["birch"], 5, {})) == ["a.txt"]
+
+    def test_filters_are_exact(self, engine):
+        engine.upsert(entry("amber", publisher="RT", published="2021-05-01", language="en"))
+        engine.upsert(entry("birch", publisher="Vlast", published="2022-05-01", language="ru"))
+        engine.upsert(entry("cedar", "folder/cedar.txt"))
+        for where, expected in [
+            ({"publisher": "rt"}, ["amber.txt"]),
+            ({"publisher": "!=RT"}, ["birch.txt", "folder/cedar.txt"]),
+            ({"published": ">=2022"}, ["birch.txt"]),
+            ({"published": ">=2021-01-01,<2022-01-01"}, ["amber.txt"]),
+            ({"language": "ru"}, ["birch.txt"]),
+            ({"source": "folder"}, ["folder/cedar.txt"]),
+            ({"source": "amber.txt"}, ["amber.txt"]),
+            ({"language": "fr"}, []),
+        ]:
+            assert sorted(sources(engine, engine.dense(vector("amber"), 9, where))) == expected, where
+            assert sorted(sources(engine, engine.lexical(["stand"], 9, where))) == expected, where
+
+    def test_every_change_has_a_name_of_its_own(self, engine):
+        names = [engine.snapshot()]
+        engine.upsert(entry("amber"))
+        names.append(engine.snapshot())
+        engine.delete(entry("amber").document.id)
+        names.append(engine.snapshot())
+        assert len(set(names)) == 3
+
+    def test_an_empty_engine_finds_nothing(self, engine):
+        assert engine.dense(vector("amber"), 3, {}) == []
+        assert engine.lexical(["amber"], 3, {}) == []
+        assert engine.get([1, 2]) == []
+
+    def test_passages_come_back_as_they_went_in(self, engine):
+        made = entry("amber")
+        engine.upsert(made)
+        ((stored, found),) = engine.get([key for key, _ in engine.lexical(["amber"], 1, {})])
+        assert stored.passage == made.passages[0]
+        assert found == made.document
+        rows = stored.sentence_vectors.astype(np.float32)
+        assert np.allclose(rows / np.linalg.norm(rows, axis=1, keepdims=True), made.sentence_vectors[0], atol=0.01)
+
+
+class Random(RuleBasedStateMachine):
+    """Random adds, removals and reopenings against a plain dictionary."""
+
+    @initialize()
+    def start(self):
+        import tempfile
+        from pathlib import Path
+
+        self.folder = Path(tempfile.mkdtemp())
+        self.engine = LocalEngine(self.folder, "fake", DIM)
+        self.model: dict[str, str] = {}
+
+    @rule(word=st.sampled_from(WORDS))
+    def put(self, word):
+        if word not in self.model:
+            made = entry(word)
+            self.engine.upsert(made)
+            self.model[word] = made.document.id
+
+    @rule(word=st.sampled_from(WORDS))
+    def drop(self, word):
+        if word in self.model:
+            self.engine.delete(self.model.pop(word))
+
+    @rule()
+    def reopen(self):
+        self.engine.close()
+        self.engine = LocalEngine(self.folder, "fake", DIM)
+
+    @rule()
+    def rebuild(self):
+        self.engine.rebuild()
+
+    @invariant()
+    def finds_just_what_the_model_holds(self):
+        if not hasattr(self, "engine"):
+            return
+        expected = {f"{word}.txt" for word in self.model}
+        assert set(sources(self.engine, self.engine.dense(vector("amber"), 99, {}))) == expected
+        assert set(sources(self.engine, self.engine.lexical(["stand"], 99, {}))) == expected
+        assert self.engine.check() == []
+
+    def teardown(self):
+        if hasattr(self, "engine"):
+            self.engine.close()
+
+
+TestRandom = Random.TestCase
+TestRandom.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)
+
+
+def test_reading_goes_on_beside_writing(tmp_path):
+    engine = LocalEngine(tmp_path, "fake", DIM)
+    engine.upsert(entry("amber"))
+    problems: list[BaseException] = []
+    stop = threading.Event()
+
+    def ask():
+        try:
+            while not stop.is_set():
+                assert "amber.txt" in sources(engine, engine.dense(vector("amber"), 50, {}))
+                assert sources(engine, engine.lexical(["amber"], 5, {})) == ["amber.txt"]
+        except BaseException as error:  # noqa: BLE001  told to the test
+            problems.append(error)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for turn in range(3):
+        for word in WORDS[1:]:
+            made = entry(word)
+            engine.upsert(made)
+            if turn < 2:
+                engine.delete(made.document.id)
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert not problems
+    assert engine.check() == []
+
+
+def _hold(folder, ready, done):
+    engine = LocalEngine(folder, "fake", DIM)
+    with engine.store.writing():
+        ready.set()
+        done.wait(60)
+
+
+def test_a_second_writer_is_refused_with_the_pid_of_the_first_and_reads_on(tmp_path):
+    engine = LocalEngine(tmp_path, "fake", DIM)
+    engine.upsert(entry("amber"))
+    context = multiprocessing.get_context("spawn")
+    ready, done = context.Event(), context.Event()
+    holder = context.Process(target=_hold, args=(tmp_path, ready, done))
+    holder.start()
+    try:
+        assert ready.wait(60)
+        with pytest.raises(LockedError, match=f"process {holder.pid} is writing"):
+            engine.upsert(entry("birch"))
+        assert sources(engine, engine.dense(vector("amber"), 1, {})) == ["amber.txt"]
+        holder.kill()
+        holder.join()
+        engine.upsert(entry("birch"))
+    finally:
+        done.set()
+        holder.join()
+
+
+def test_another_process_sees_what_was_written(tmp_path):
+    one, two = LocalEngine(tmp_path, "fake", DIM), LocalEngine(tmp_path, "fake", DIM)
+    assert two.dense(vector("amber"), 1, {}) == []
+    one.upsert(entry("amber"))
+    one.follow()
+    assert sources(two, two.dense(vector("amber"), 1, {})) == ["amber.txt"]
+    assert sources(two, two.lexical(["amber"], 1, {})) == ["amber.txt"]
+
+
+def test_an_index_of_another_encoder_is_refused(tmp_path):
+    LocalEngine(tmp_path, "fake", DIM).close()
+    with pytest.raises(WrongEncoderError, match="was made with the encoder fake, not other"):
+        LocalEngine(tmp_path, "other", DIM)
+
+
+def test_an_index_of_a_newer_version_is_refused(tmp_path):
+    LocalEngine(tmp_path, "fake", DIM).close()
+    with sqlite3.connect(tmp_path / DATABASE) as db:
+        db.execute("UPDATE meta SET value = '99' WHERE key = 'format'")
+    db.close()
+    with pytest.raises(NewerFormatError, match="upgrade pincite"):
+        LocalEngine(tmp_path, "fake", DIM)
+
+
+def damage(folder, statement: str) -> None:
+    db = sqlite3.connect(folder / DATABASE)
+    db.execute(statement)
+    db.commit()
+    db.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE documents SET text = replace(text, 'stands', 'Stands')",
+        "UPDATE documents SET record = replace(record, 'amber.txt', 'ambre.txt')",
+        "UPDATE passages SET start = start + 1",
+        "UPDATE passages SET sentence_vectors = zeroblob(length(sentence_vectors))",
+    ],
+)
+def test_damage_is_reported_and_never_answered_from(tmp_path, statement):
+    engine = LocalEngine(tmp_path, "fake", DIM)
+    engine.upsert(entry("amber"))
+    engine.close()
+    damage(tmp_path, statement)
+    engine = LocalEngine(tmp_path, "fake", DIM)
+    with pytest.raises(DamagedError, match="add its file again"):
+        engine.get([key for key, _ in engine.dense(vector("amber"), 1, {})])
+    assert engine.check()
+
+
+def test_a_file_that_is_no_database_is_reported(tmp_path):
+    (tmp_path / DATABASE).write_bytes(b"not a database at all" * 100)
+    with pytest.raises(DamagedError, match="restore it from a copy"):
+        LocalEngine(tmp_path, "fake", DIM)
+
+
+def test_terms_that_are_lost_or_damaged_are_made_again(tmp_path):
+    engine = LocalEngine(tmp_path, "fake", DIM)
+    engine.upsert(entry("amber"))
+    engine.follow()
+    engine.close()
+    for file in (tmp_path / "lexical").iterdir():
+        if file.name == "meta.json":
+            file.write_text("{")
+    engine = LocalEngine(tmp_path, "fake", DIM)
+    assert sources(engine, engine.lexical(["amber"], 1, {})) == ["amber.txt"]
+    assert engine.check() == []
+
+
+def test_terms_of_another_index_are_not_believed(tmp_path):
+    engine = LocalEngine(tmp_path, "fake", DIM)
+    engine.upsert(entry("amber"))
+    engine.follow()
+    mark = tmp_path / "lexical" / "watermark.json"
+    mark.write_text(json.dumps({**json.loads(mark.read_text()), "name": "another"}))
+    assert sources(engine, LocalEngine(tmp_path, "fake", DIM).lexical(["amber"], 1, {})) == ["amber.txt"]
+
+
+def test_a_write_that_fails_leaves_the_earlier_state(tmp_path):
+    engine = LocalEngine(tmp_path, "fake", DIM)
+    engine.upsert(entry("amber"))
+    before = engine.snapshot()
+    with pytest.raises(StoreError):
+        engine.upsert(entry("amber"))  # the same id again, which the caller should have noticed
+    assert engine.snapshot() == before
+    assert engine.check() == []
+
+
+def test_names_find_documents_or_say_why_not(tmp_path):
+    engine = LocalEngine(tmp_path, "fake", DIM)
+    made = entry("amber")
+    engine.upsert(made)
+    assert engine.store.find("amber.txt") == engine.store.find(made.document.id[:8]) == made.document.id
+    with pytest.raises(UsageError, match="see `pincite list`"):
+        engine.store.find("nothing.txt")

@@ -1,0 +1,67 @@
+"""Years in words, and which of them a sentence inherits."""
+
+import pytest
+
+from rag.periods import Period, agree, periods
+from rag.scope import Scope
+from tests.conftest import document
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("in 2021", [(2021, 2021)]),
+        ("since 1995, the fund", [(1995, 9999)]),
+        ("in 2020-2021", [(2020, 2021)]),
+        ("the 2020/21 season", [(2020, 2021)]),
+        ("from 2019 to 2021", [(2019, 2021)]),
+        ("between 2019 and 2021", [(2019, 2021)]),
+        ("in 2019 and 2021", [(2019, 2019), (2021, 2021)]),
+        ("с 2019 по 2021", [(2019, 2021)]),
+        ("14.04.2021 08:58", [(2021, 2021)]),
+        ("2022-03-21", [(2022, 2022)]),
+        ("$2,021 or 2021.5 or €2019 or 20215", []),
+        ("On May 13, 2025, an article", [(2025, 2025)]),
+        ("until 2018", [(1000, 2018)]),
+        ("2021.", [(2021, 2021)]),
+    ],
+)
+def test_periods_are_read(text, expected):
+    assert list(periods(text)) == [Period(*p) for p in expected]
+
+
+def test_a_range_agrees_with_a_year_inside_it():
+    assert agree(periods("2020"), periods("2019-2021"))
+    assert not agree(periods("2022"), periods("2019-2021"))
+    assert agree(periods("2022"), periods("since 1995"))
+
+
+REPORT = (
+    "# Grants of the foundation\n\nThe report covers grants made in 2021.\n\nThe institute received $250,000.\n\n"
+    "## Earlier years\n\nIn 2019 a network was funded.\n\nIt received $9,000.\n\n"
+    "## Plans for 2023\n\nA school will open."
+)
+
+
+@pytest.mark.parametrize(
+    ("quote", "year", "expected"),
+    [
+        ("The report covers grants made in 2021.", "2021", "told"),
+        ("The report covers grants made in 2021.", "2020", "contradicted"),
+        ("The institute received $250,000.", "2021", "inherited"),
+        ("It received $9,000.", "2021", "contradicted"),
+        ("It received $9,000.", "2019", "inherited"),
+        ("A school will open.", "2023", "inherited"),
+        ("A school will open.", "2021", "contradicted"),
+    ],
+)
+def test_the_nearest_mention_decides(quote, year, expected):
+    made = document(REPORT)
+    start = made.text.index(quote)
+    assert Scope(made).of(start, start + len(quote)).agreement(periods(year)) == expected
+
+
+def test_without_any_year_nothing_is_known():
+    made = document("A sentence without a year.")
+    assert Scope(made).of(0, 10).agreement(periods("2021")) == "unknown"
+    assert Scope(document(REPORT)).of(30, 60).agreement(()) == "unknown"

@@ -1,0 +1,283 @@
+"""The command line: ``pincite``. Exit code 0 for done, 1 for a failure, 2 for a call that was wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from index.errors import PinciteError, UsageError
+
+if TYPE_CHECKING:
+    from index.library import Index, Mode
+    from index.models import Added
+    from rag.assistant import Assistant
+    from rag.models import Answer, Citation
+
+_DEFAULT_INDEX = "pincite.index"
+
+Command = Callable[..., Any]
+
+
+class _Lazy(click.Group):
+    """A group that loads the evaluation commands only when one of them is called."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name == "eval":
+            from eval.commands import eval_group
+
+            return eval_group
+        return super().get_command(ctx, cmd_name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), "eval"])
+
+
+def _index_option(command: Command) -> Command:
+    return click.option(
+        "--index",
+        "folder",
+        envvar="PINCITE_INDEX",
+        default=_DEFAULT_INDEX,
+        show_default=True,
+        show_envvar=True,
+        type=click.Path(path_type=Path),
+        help="The folder of the index.",
+    )(command)
+
+
+def _json_option(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+def _where_option(command: Command) -> Command:
+    return click.option(
+        "--where",
+        multiple=True,
+        metavar="FIELD=VALUE",
+        help="Only documents that fit: publisher, published, language or source. Such as published>=2021-01-01.",
+    )(command)
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("pincite"))
+def cli() -> None:
+    """Answers from your own documents, every claim pinned to an exact sentence."""
+
+
+@cli.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@_index_option
+@_json_option
+def add(paths: tuple[Path, ...], folder: Path, as_json: bool) -> None:
+    """Add files and folders. Unchanged files cost nothing."""
+    from collections import Counter
+
+    outcomes: Counter[str] = Counter()
+    with _opened(folder, make=True) as index, _progress("Adding", quiet=as_json) as (started, advance):
+        for added in index.add_each(paths, started):
+            outcomes[added.outcome] += 1
+            advance()
+            click.echo(added.model_dump_json() if as_json else _added_line(added))
+    if not as_json:
+        click.echo(", ".join(f"{count} {outcome}" for outcome, count in outcomes.items()) or "no files found")
+    if outcomes and set(outcomes) == {"refused"}:
+        sys.exit(1)
+
+
+@cli.command()
+@click.argument("document")
+@_index_option
+@_json_option
+def remove(document: str, folder: Path, as_json: bool) -> None:
+    """Remove a document, named by its id or source."""
+    with _opened(folder) as index:
+        removed = index.remove(document)
+    click.echo(
+        json.dumps({"removed": removed.id, "source": removed.source}) if as_json else f"removed {removed.source}"
+    )
+
+
+@cli.command(name="list")
+@_index_option
+@_where_option
+@_json_option
+def list_(folder: Path, where: tuple[str, ...], as_json: bool) -> None:
+    """List the documents."""
+    from index.filters import parse_where
+
+    with _opened(folder) as index:
+        documents = index.documents(parse_where(where))
+    for document in documents:
+        if as_json:
+            click.echo(document.model_dump_json())
+            continue
+        about = (document.publisher, document.published and document.published.isoformat(), document.language)
+        click.echo(f"{document.id}  {document.source}  {document.title or ''}  ({', '.join(a or '?' for a in about)})")
+        for source in document.also:
+            click.echo(f"{'':18}also {source}")
+        for near in document.near:
+            click.echo(f"{'':18}a version of {near.source} (similarity {near.similarity:.2f})")
+    if not documents and not as_json:
+        click.echo("no documents: add some with `pincite add PATH`")
+
+
+@cli.command()
+@click.argument("document")
+@_index_option
+@_json_option
+def show(document: str, folder: Path, as_json: bool) -> None:
+    """Print a document's text, in which all offsets count; with --json all that is known of it."""
+    with _opened(folder) as index:
+        found = index.show(document)
+    click.echo(found.model_dump_json() if as_json else found.text, nl=as_json)
+
+
+@cli.command()
+@click.argument("question")
+@_index_option
+@_where_option
+@click.option("--reader", default=None, help="Which reader proposes evidence; the best one if left out.")
+@_json_option
+def ask(question: str, folder: Path, where: tuple[str, ...], reader: str | None, as_json: bool) -> None:
+    """Answer a question, with citations, or say why not."""
+    from index.filters import parse_where
+
+    with _assistant(folder, reader) as assistant:
+        answer = assistant.ask(question, where=parse_where(where))
+    click.echo(answer.model_dump_json() if as_json else _answer_text(answer))
+
+
+@cli.command()
+@click.argument("query")
+@_index_option
+@_where_option
+@click.option("-k", default=10, show_default=True, type=click.IntRange(min=1), help="How many passages.")
+@click.option("--mode", default="fused", show_default=True, type=click.Choice(["fused", "lexical", "dense"]))
+@_json_option
+def search(query: str, folder: Path, where: tuple[str, ...], k: int, mode: Mode, as_json: bool) -> None:
+    """Print the best passages for a query."""
+    from index.filters import parse_where
+
+    with _opened(folder) as index:
+        hits = index.search(query, k=k, where=parse_where(where), mode=mode)
+    for rank, hit in enumerate(hits, 1):
+        if as_json:
+            click.echo(hit.model_dump_json())
+        else:
+            click.echo(f"{rank}. {hit.source}:{hit.passage.start}-{hit.passage.end}  {hit.title or ''}")
+            click.echo(f"   {' '.join(hit.text.split())}\n")
+    if not hits and not as_json:
+        click.echo("nothing found")
+
+
+@cli.command()
+@_index_option
+@_json_option
+def check(folder: Path, as_json: bool) -> None:
+    """Check every digest and count; exit code 0 where the index is sound."""
+    with _opened(folder) as index:
+        problems = index.check()
+    if as_json:
+        click.echo(json.dumps({"sound": not problems, "problems": problems}))
+    else:
+        click.echo("\n".join(problems) or "the index is sound")
+    if problems:
+        sys.exit(1)
+
+
+@cli.command()
+@_index_option
+@_json_option
+def rebuild(folder: Path, as_json: bool) -> None:
+    """Make vectors and terms again from the stored documents."""
+    with _opened(folder) as index:
+        index.rebuild()
+        documents = len(index.documents())
+    click.echo(json.dumps({"documents": documents}) if as_json else f"rebuilt from {documents} documents")
+
+
+@contextmanager
+def _opened(folder: Path, make: bool = False) -> Iterator[Index]:
+    """The index in a folder; one that is not there is made only by `add`."""
+    from index.library import Index
+
+    if not make and not folder.is_dir():
+        raise UsageError(f"there is no index {folder}: make one with `pincite add PATH --index {folder}`")
+    with Index(folder) as index:
+        yield index
+
+
+@contextmanager
+def _assistant(folder: Path, reader: str | None) -> Iterator[Assistant]:
+    import rag
+
+    if not folder.is_dir():
+        raise UsageError(f"there is no index {folder}: make one with `pincite add PATH --index {folder}`")
+    with rag.open(folder, reader) if reader else rag.open(folder) as assistant:
+        yield assistant
+
+
+@contextmanager
+def _progress(what: str, quiet: bool) -> Iterator[tuple[Callable[[int], None], Callable[[], None]]]:
+    """A progress bar on standard error, where that is a terminal and someone watches it."""
+    if quiet or not sys.stderr.isatty():
+        yield (lambda total: None), (lambda: None)
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+    columns = ("[progress.description]{task.description}", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield (lambda total: bar.update(task, total=total)), (lambda: bar.advance(task))
+
+
+def _added_line(added: Added) -> str:
+    line = f"{added.outcome:9} {added.source}"
+    if added.reason:
+        line += f": {added.reason}"
+    return line + "".join(f"\n{'':10}a version of {n.source} (similarity {n.similarity:.2f})" for n in added.near)
+
+
+def _answer_text(answer: Answer) -> str:
+    """An answer for people: the claims, the sources with their words, then what else should be known."""
+    lines = [answer.text, ""]
+    lines += [_source_line(citation) for citation in answer.citations]
+    for note in answer.notes:
+        lines += ["", f"Note: {note.text}", *(_source_line(citation) for citation in note.citations)]
+    if answer.nearest:
+        lines += ["Nearest passages, none of them an answer:"]
+        lines += [f"- {near.source}:{near.start}-{near.end} “{_short(near.quote)}”" for near in answer.nearest]
+    return "\n".join(lines).strip()
+
+
+def _source_line(citation: Citation) -> str:
+    about = [citation.publisher, citation.published and citation.published.isoformat()]
+    page = f", page {citation.page}" if citation.page else ""
+    known = f" ({', '.join(a for a in about if a)})" if any(about) else ""
+    place = f"{citation.source}:{citation.start}-{citation.end}{page}{known}"
+    return f"[{citation.number}] {place} “{_short(citation.quote)}”"
+
+
+def _short(text: str, most: int = 160) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def main() -> None:
+    """Run the command line; every error of ours is one line on standard error."""
+    try:
+        cli()
+    except UsageError as error:
+        click.echo(f"pincite: {error}", err=True)
+        sys.exit(2)
+    except PinciteError as error:
+        click.echo(f"pincite: {error}", err=True)
+        sys.exit(1)
