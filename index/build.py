@@ -96,12 +96,11 @@ class Builder:
     def row(self, cells: list[tuple[str, str]], *, page: int | None = None) -> None:
         """Add one table row as ``Header: value; Header: value.``; blank values are left out."""
         text, ranges = "", []
-        for header, value in cells:
-            value = one_line(value)
-            if value:
-                header = one_line(header).rstrip(" :")
-                text += ("; " if text else "") + (f"{header}: " if header else "")
-                ranges.append((header, len(text), len(text) + len(value)))
+        for header, words in cells:
+            if value := one_line(words):
+                name = one_line(header).rstrip(" :")
+                text += ("; " if text else "") + (f"{name}: " if name else "")
+                ranges.append((name, len(text), len(text) + len(value)))
                 text += value
         if text:
             text += "" if text[-1] in ".!?…。" else "."

@@ -1,4 +1,4 @@
-"""The bytes of a text file to characters: marks first, then UTF-8, then what the bytes themselves suggest; never a guess."""
+"""The bytes of a text file to characters: by its mark, as UTF-8, as it declares, or as its bytes suggest."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
-_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]{2,40})|<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([\w-]{2,40})", re.I)
+_CHARSET = re.compile(
+    rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]{2,40})|<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([\w-]{2,40})", re.I
+)
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f\ufffd]")
 # Latin text with a few letters and signs beyond ASCII fits dozens of tables; the two most common ones go first where
 # they give nothing but the letters, quotation marks and signs of Western languages, or of Turkish.

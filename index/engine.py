@@ -148,7 +148,7 @@ class LocalEngine:
         Raises:
             LockedError: another process is writing.
         """
-        with self.store.writing(), self._following:
+        with self._following, self.store.writing():
             with self._guard.writing():
                 self._vectors = None
                 self._lexical.reset()
@@ -194,7 +194,8 @@ class LocalEngine:
         if self._lexical.number == last:
             return
         try:
-            with self.store.writing():
+            # Never wait here: a thread that adds holds the lock for long, and follows when it is done.
+            with self.store.writing(wait=False):
                 documents = list(dict.fromkeys(c.document for c in self.store.changes(self._lexical.number)))
                 with self._guard.writing():
                     self._lexical.apply(((d, self._texts(d)) for d in documents), last)

@@ -60,7 +60,7 @@ def _delimiter(text: str) -> str:
 
 
 def parse_markdown(text: str) -> Parsed:
-    """Markdown as it reads when rendered: no marks, tables by rows, front matter as metadata, ``[^1]`` notes as footnotes."""
+    """Markdown as it reads when rendered; front matter is metadata, ``[^1]: …`` a footnote."""
     from markdown_it import MarkdownIt
 
     found: Found = {}
@@ -72,56 +72,86 @@ def parse_markdown(text: str) -> Parsed:
     # A note would otherwise be read as a link's target, or run into the note above it.
     text = _NOTE.sub(r"\n\\[^\1]:", text)
     out = Builder()
-    _markdown_blocks(MarkdownIt("commonmark").enable("table").parse(text), out)
+    _Markdown(out).add(MarkdownIt("commonmark").enable("table").parse(text))
     return Parsed(out.text, mark_footnotes(out.text, out.blocks), found, scraped=False)
 
 
-def _markdown_blocks(tokens: list[Token], out: Builder) -> None:
-    lists: list[int | None] = []  # the next number of each open list, None for bullets
-    level = 0
-    marker = ""
-    grid: Grid = []
-    heads = 0
-    cell = False
-    for token in tokens:
-        if token.type == "heading_open":
-            level = int(token.tag[1:])
-        elif token.type == "heading_close":
-            level = 0
-        elif token.type == "bullet_list_open":
-            lists.append(None)
-        elif token.type == "ordered_list_open":
-            lists.append(int(token.attrGet("start") or 1))
-        elif token.type in ("bullet_list_close", "ordered_list_close"):
-            lists.pop()
-        elif token.type == "list_item_open":
-            number = lists[-1]
-            marker = "" if number is None else f"{number}. "
-            lists[-1] = None if number is None else number + 1
-        elif token.type == "table_open":
-            grid, heads = [], 0
-        elif token.type == "thead_close":
-            heads = len(grid)
-        elif token.type == "tr_open":
-            grid.append([])
-        elif token.type in ("th_open", "td_open"):
-            cell = True
-        elif token.type == "table_close":
-            add_table(out, grid, headers=heads if any(name.strip() for row in grid[:heads] for name in row) else 0)
-        elif token.type == "inline":
-            words = _inline(token.children or [])
-            if cell:
-                grid[-1].append(words)
-                cell = False
-            elif level:
-                out.add("heading", words, level=level)
-            else:
-                out.add("item" if lists else "paragraph", marker + words)
-                marker = ""
-        elif token.type in ("fence", "code_block"):
-            out.add("paragraph", token.content)
-        elif token.type == "html_block":
-            out.add("paragraph", _TAG.sub("", token.content))
+class _Markdown:
+    """Turns markdown-it's tokens into blocks: a method for each kind of token that matters."""
+
+    def __init__(self, out: Builder) -> None:
+        self._out = out
+        self._lists: list[int | None] = []  # the next number of each open list, None for bullets
+        self._level = 0
+        self._marker = ""
+        self._grid: Grid = []
+        self._heads = 0
+        self._in_cell = False
+
+    def add(self, tokens: list[Token]) -> None:
+        """Add the blocks of a document's tokens."""
+        for token in tokens:
+            if method := getattr(self, f"_{token.type}", None):
+                method(token)
+
+    def _heading_open(self, token: Token) -> None:
+        self._level = int(token.tag[1:])
+
+    def _heading_close(self, _: Token) -> None:
+        self._level = 0
+
+    def _bullet_list_open(self, _: Token) -> None:
+        self._lists.append(None)
+
+    def _ordered_list_open(self, token: Token) -> None:
+        start = token.attrGet("start")
+        self._lists.append(1 if start is None else int(start))
+
+    def _bullet_list_close(self, _: Token) -> None:
+        self._lists.pop()
+
+    _ordered_list_close = _bullet_list_close
+
+    def _list_item_open(self, _: Token) -> None:
+        number = self._lists[-1]
+        self._marker = "" if number is None else f"{number}. "
+        self._lists[-1] = None if number is None else number + 1
+
+    def _table_open(self, _: Token) -> None:
+        self._grid, self._heads = [], 0
+
+    def _thead_close(self, _: Token) -> None:
+        self._heads = len(self._grid) if any(name.strip() for row in self._grid for name in row) else 0
+
+    def _tr_open(self, _: Token) -> None:
+        self._grid.append([])
+
+    def _td_open(self, _: Token) -> None:
+        self._in_cell = True
+
+    _th_open = _td_open
+
+    def _table_close(self, _: Token) -> None:
+        add_table(self._out, self._grid, headers=self._heads)
+
+    def _inline(self, token: Token) -> None:
+        words = _inline(token.children or [])
+        if self._in_cell:
+            self._grid[-1].append(words)
+            self._in_cell = False
+        elif self._level:
+            self._out.add("heading", words, level=self._level)
+        else:
+            self._out.add("item" if self._lists else "paragraph", self._marker + words)
+            self._marker = ""
+
+    def _fence(self, token: Token) -> None:
+        self._out.add("paragraph", token.content)
+
+    _code_block = _fence
+
+    def _html_block(self, token: Token) -> None:
+        self._out.add("paragraph", _TAG.sub("", token.content))
 
 
 def _inline(tokens: list[Token]) -> str:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 NEAR = 0.35  # estimated Jaccard index of shingles from which two documents are versions of one text
 _PERMUTATIONS = 128
+_SCHEME = "affine32"  # of the stored values; datasketch does not compare across schemes
 _TOGETHER = 256  # passages that are encoded in one go
 _MOST_VERSIONS = 10
 _UPLOAD = "upload"
@@ -197,14 +198,16 @@ class _Versions:
         if self._lsh is None:
             self._lsh = MinHashLSH(threshold=NEAR, num_perm=_PERMUTATIONS)
             for other, values in self._store.minhashes():
-                self._remember(other, MinHash(_PERMUTATIONS, hashvalues=np.frombuffer(values, np.uint64)))
+                self._remember(
+                    other, MinHash(_PERMUTATIONS, hashvalues=np.frombuffer(values, np.uint64), scheme=_SCHEME)
+                )
         words = [
             word
             for block in document.blocks
             if block.kind != "leftover"
             for word in terms(document.text[block.start : block.end])
         ]
-        minhash = MinHash(_PERMUTATIONS)
+        minhash = MinHash(_PERMUTATIONS, scheme=_SCHEME)
         minhash.update_batch([" ".join(pair).encode() for pair in pairwise(words)] or [b""])
         found = [(other, float(minhash.jaccard(self._hashes[other]))) for other in self._lsh.query(minhash)]
         near = [(other, similarity) for other, similarity in found if similarity >= NEAR and other != replaces]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect
 from collections import Counter
 from collections.abc import Iterable
 
@@ -14,64 +13,74 @@ from index.models import Block
 _BODY = 150  # characters from which a paragraph of a scraped page is surely part of its article
 _LONG = 60  # characters from which a sentence that returns under the same heading is a repeat
 _VERY_LONG = 200  # the same under another heading
+_TOO_LONG = 5000  # from here comparing word by word takes too long
 _SAME = 0.94  # share of words in order that two paragraphs need to be one in two wordings
 _SHORT_LINE = 120
 
 _SOCIAL = frozenset(
-    """facebook twitter x telegram whatsapp viber vk vkontakte вконтакте одноклассники ok linkedin pinterest reddit tumblr
-    instagram youtube tiktok email e-mail mail print copy link copylink pocket messenger threads bluesky mastodon share tweet
-    facebook-f поделиться печать скопировать ссылку on via""".split()
+    """facebook twitter x telegram whatsapp viber vk vkontakte вконтакте одноклассники ok linkedin pinterest reddit
+    tumblr instagram youtube tiktok email e-mail mail print copy link pocket messenger threads bluesky mastodon share
+    tweet поделиться печать скопировать ссылку on via""".split()
 )
 _NAVIGATION = frozenset(
-    """home about us contact contacts news search menu login log in sign up register subscribe archive archives blog events
-    main privacy cookies accessibility sitemap careers donate rss terms of use help faq our the how to apply programmes
-    главная новости контакты о нас поиск меню вход регистрация архив реклама подписка басты бет жаңалықтар""".split()
+    """home about us contact contacts news search menu login log in sign up register subscribe archive archives blog
+    events main privacy cookies accessibility sitemap careers donate rss terms of use help faq our the how to apply
+    programmes главная новости контакты о нас поиск меню вход регистрация архив реклама подписка басты бет
+    жаңалықтар""".split()
 )
 _WEEKDAYS = frozenset(
-    """mon tue tues wed thu thur thurs fri sat sun mo tu we th fr sa su пн вт ср чт пт сб вс дс сс бс жм сн жк total
+    """mon tue tues wed thu thur thurs fri sat sun mo tu we th fr sa su total пн вт ср чт пт сб вс дс сс бс жм сн жк
     понедельник вторник среда четверг пятница суббота воскресенье""".split()
 )
 
-# (what it is, how the whole block reads, how long it may be)
-_FURNITURE = tuple(
-    (why, re.compile(pattern, re.I | re.S), longest)
-    for why, pattern, longest in (
-        ("gallery link", r"(?:(?:go to|open|view|see)\s+)?(?:the\s+)?(?:photo\s+|image\s+)?gallery(?:\s+page)?", 40),
-        ("gallery link", r"перейти (?:в|к|на) .{0,20}галере\w*.{0,20}", 60),
-        ("subscription", r"(?:please )?(?:subscribe (?:to|for|now|here)\b|sign up (?:for|to) (?:our|the|receive|get)\b|follow us\b|join us on\b).*", 300),
-        ("subscription", r"(?:подпи(?:шитесь|сывайтесь|саться)|жазылыңыз|читайте нас в)\b.*", 300),
-        ("share links", r"(?:share|поделиться|бөлісу)(?:\s+(?:this|on|via|with|by|в|с|на|новость)\b.*|\s*:.*)?", 120),
-        ("error report", r".{0,40}(?:if you|если вы|нашли|заметили|обнаружили).{0,60}(?:error|mistake|typo|ошибк|опечатк).{0,60}"
-                         r"(?:select|highlight|press|click|ctrl|let us know|выделите|нажмите|сообщите).*", 300),
-        ("tags", r"(?:tags?|filed under|теги|тэги|метки|тегтер)\s*:.*", 200),
-        ("view counter", r"(?:(?:page\s)?views?|view count|hits|просмотр\w*|қаралым\w*|қаралды)\s*:?\s*\d[\d\s.,]*[kк]?", 40),
-        ("view counter", r"\d[\d\s.,]*[kк]?\s*(?:views?|comments?|shares?|likes?|просмотр\w*|комментари\w*)", 40),
-        ("reading time", r"(?:reading time\s*:?\s*)?\d+\s*(?:-\s*)?min(?:ute)?s?(?:\s+to)?(?:\s+read(?:ing)?(?:\s+time)?)?", 40),
-        ("photo credit", r"(?:photo|image|picture|фото|сурет|иллюстрация)s?(?:\s+(?:credit|courtesy|source)s?)?(?:\s*[:©/]|\s+(?:by|courtesy)\b).*", 120),
-        ("photo credit", r"(?:©|\(c\)).*", 120),
-        ("photo credit", r"(?:[^.!?]{0,60}\s)?(?:AP Photo|Getty Images|AFP|REUTERS|EPA|Shutterstock|РИА Новости|ТАСС)\s*/.{0,60}", 120),
-        ("copyright", r"(?:copyright\b.*|.*\ball rights reserved\b.*|.*\bвсе права защищены\b.*)", 200),
-        ("comment form", r"(?:leave|post|add|write) (?:a|your) (?:comment|reply).*|no comments(?: yet)?|be the first to comment.*"
-                         r"|(?:оставить|добавить) комментарий.*", 100),
-        ("advertisement", r"advertisement|advertising|sponsored(?: content)?|реклама|жарнама", 30),
-        ("cookie notice", r".*\b(?:we|this (?:web)?site) uses? cookies\b.*|(?:accept|reject|allow) (?:all )?cookies?|.*используем (?:файлы )?cookies?\b.*", 600),
-        ("related links", r"(?:read (?:also|more|next)|see also|more on this(?: topic)?|you may also like|most read|читайте также"
-                          r"|смотрите также|читать далее|ещё по теме|по теме)(?:\s*:.*)?", 200),
-    )
-)  # fmt: skip
+
+def _rules(rules: str) -> tuple[tuple[str, int, re.Pattern[str]], ...]:
+    """Rules from lines "what it is | longest | pattern of the whole block", blanks around the bars ignored."""
+    found = []
+    for line in filter(None, map(str.strip, rules.splitlines())):
+        why, longest, pattern = line.split(" | ", 2)
+        found.append((why.strip(), int(longest), re.compile(pattern.strip(), re.I | re.S)))
+    return tuple(found)
+
+
+_FURNITURE = _rules(r"""
+gallery link | 40 | (?:(?:go to|open|view|see)\s+)?(?:the\s+)?(?:photo\s+|image\s+)?gallery(?:\s+page)?
+gallery link | 60 | перейти (?:в|к|на) .{0,20}галере\w*.{0,20}
+subscription | 300 | (?:please )?subscribe (?:to|for|now|here)\b.*
+subscription | 300 | sign up (?:for|to) (?:our|the|receive|get)\b.*
+subscription | 300 | (?:follow us|join us on|подпи(?:шитесь|сывайтесь|саться)|жазылыңыз|читайте нас в)\b.*
+share links | 120 | (?:share|поделиться|бөлісу)(?:\s+(?:this|on|via|with|by|в|с|на|новость)\b.*|\s*:.*)?
+error report | 300 | .{0,40}if you .{0,60}(?:error|mistake|typo).{0,60}(?:select|highlight|press|click|ctrl|let us).*
+error report | 300 | .{0,40}(?:нашли|заметили|обнаружили).{0,60}(?:ошибк|опечатк).{0,60}(?:выделит|нажмит|сообщ|ctrl).*
+tags | 200 | (?:tags?|filed under|теги|тэги|метки|тегтер)\s*:.*
+view counter | 40 | (?:(?:page\s)?views?|view count|hits|просмотр\w*|қаралым\w*|қаралды)\s*:?\s*\d[\d\s.,]*[kк]?
+view counter | 40 | \d[\d\s.,]*[kк]?\s*(?:views?|comments?|shares?|likes?|просмотр\w*|комментари\w*)
+reading time | 40 | (?:reading time\s*:?\s*)?\d+\s*(?:-\s*)?min(?:ute)?s?(?:\s+to)?(?:\s+read(?:ing)?(?:\s+time)?)?
+photo credit | 120 | (?:photo|image|picture|фото|сурет)s?(?:\s+(?:credit|source)s?)?(?:\s*[:©/]|\s+(?:by|courtesy)\b).*
+photo credit | 120 | (?:©|\(c\)).*
+photo credit | 120 | (?:[^.!?]{0,60}\s)?(?:AP Photo|Getty Images|AFP|REUTERS|EPA|Shutterstock|РИА Новости|ТАСС)\s*/.*
+copyright | 200 | copyright\b.*|.*\ball rights reserved\b.*|.*\bвсе права защищены\b.*
+comment form | 100 | (?:leave|post|add|write) (?:a|your) (?:comment|reply).*|no comments(?: yet)?
+comment form | 100 | be the first to comment.*
+comment form | 100 | (?:оставить|добавить) комментарий.*
+advertisement | 30 | advertisement|advertising|sponsored(?: content)?|реклама|жарнама
+cookie notice | 600 | .*\b(?:we|this (?:web)?site) uses? cookies\b.*|.*используем (?:файлы )?cookies?\b.*
+cookie notice | 60 | (?:accept|reject|allow) (?:all )?cookies?
+related links | 200 | (?:read (?:also|more|next)|see also|more on this|you may also like|most read)(?:\s*:.*)?
+related links | 200 | (?:читайте также|смотрите также|читать далее|ещё по теме|по теме)(?:\s*:.*)?
+""")
 # What is furniture only where a page was scraped: in a report "News" or "Contact" heads a chapter.
-_SCRAPED = tuple(
-    (why, re.compile(pattern, re.I | re.S), longest)
-    for why, pattern, longest in (
-        ("section label", r"(?:latest |breaking |top |world |all )?news|новости|жаңалықтар|opinions?|analytics|политика", 30),
-        ("menu", r"home|home page|menu|search|log ?in|sign ?in|sign ?up|register|my account|skip to (?:main )?content|back to top"
-                 r"|print(?: this page)?|copy link|главная|меню|поиск|войти|вход|регистрация|наверх|печать", 40),
-        ("photo caption", r"(?:group |file |archive )?photo (?:with|of|from)\b[^.]*\.?", 100),
-        ("source line", r"(?:source|источник|дереккөз)\s*:\s*(?:https?://)?(?:[\w-]+\.)+[^\W\d_]{2,}/?", 80),
-    )
-)  # fmt: skip
+_SCRAPED = _rules(r"""
+section label | 30 | (?:latest |breaking |top |world |all )?news|новости|жаңалықтар|opinions?|analytics|политика
+menu | 40 | home|home page|menu|search|log ?in|sign ?in|sign ?up|register|my account|skip to (?:main )?content
+menu | 40 | back to top|print(?: this page)?|copy link|главная|меню|поиск|войти|вход|регистрация|наверх|печать
+menu | 120 | [^|.!?\d]{2,30}(?:\|[^|.!?\d]{2,30})+
+photo caption | 100 | (?:group |file |archive )?photo (?:with|of|from)\b[^.]*\.?
+source line | 80 | (?:source|источник|дереккөз)\s*:\s*(?:https?://)?(?:[\w-]+\.)+[^\W\d_]{2,}/?
+""")
 _RULES = re.compile(
-    r"(?=.*\b(?:comment|комментари))(?=.*(?:rule|prohibit|delet|block|moderat|publish|insult|правил|запрещ|удал|модер))",
+    r"(?=.*\b(?:comment|комментари))"
+    r"(?=.*(?:rule|prohibit|delet|block|moderat|publish|insult|правил|запрещ|удал|модер))",
     re.I | re.S,
 )
 _PROHIBITED = re.compile(
@@ -100,7 +109,7 @@ def _leftover(block: Block, why: str) -> Block:
 
 
 def _divided(text: str, block: Block) -> list[Block]:
-    """A paragraph without the date that a scraper put before it, and without sentences that it says three times or more."""
+    """A paragraph without the date that a scraper put before it, and without sentences said three times or more."""
     if block.kind != "paragraph":
         return [block]
     parts: list[Block] = []
@@ -146,7 +155,7 @@ def _key(text: str) -> str:
 def _furniture(text: str, blocks: list[Block], *, scraped: bool) -> list[Block]:
     """The blocks with the furniture of web pages marked."""
     words = [one_line(text[block.start : block.end]) for block in blocks]
-    rules = _FURNITURE + _SCRAPED if scraped else _FURNITURE
+    rules = (*_FURNITURE, *_SCRAPED) if scraped else _FURNITURE
     why: list[str | None] = [block.why if block.kind == "leftover" else None for block in blocks]
     for n, block in enumerate(blocks):
         if why[n] is None and block.kind in ("paragraph", "item", "heading"):
@@ -160,8 +169,8 @@ def _furniture(text: str, blocks: list[Block], *, scraped: bool) -> list[Block]:
     return [_leftover(block, reason) if reason else block for block, reason in zip(blocks, why, strict=True)]
 
 
-def _pattern(words: str, rules: Iterable[tuple[str, re.Pattern[str], int]]) -> str | None:
-    return next((why for why, pattern, longest in rules if len(words) <= longest and pattern.fullmatch(words)), None)
+def _pattern(words: str, rules: Iterable[tuple[str, int, re.Pattern[str]]]) -> str | None:
+    return next((why for why, longest, pattern in rules if len(words) <= longest and pattern.fullmatch(words)), None)
 
 
 def _word_list(words: str) -> str | None:
@@ -217,7 +226,9 @@ def _top(blocks: list[Block], words: list[str], why: list[str | None], first_bod
             near = n
         elif blocks[n].kind not in ("paragraph", "item", "heading"):
             continue
-        elif date_line(words[n]) or (near == n - 1 and why[near] == "date line" and _is_place(words[n])):
+        elif (date_line(words[n]) and not labelled_date(words[n])) or (
+            near == n - 1 and why[near] == "date line" and _is_place(words[n])
+        ):
             why[n], near = "date line", n
         elif n - near <= 2 and _is_tag_line(words[n]):
             why[n], near = "tags", n
@@ -288,7 +299,7 @@ def _grow(keys: list[str], earlier: dict[int, int]) -> None:
         for n in sorted(earlier, reverse=step < 0):
             a, b = n + step, earlier[n] + step
             while (
-                0 <= min(a, b)
+                min(a, b) >= 0
                 and max(a, b) < len(keys)
                 and b < a
                 and a not in earlier
@@ -304,7 +315,8 @@ def _reworded(text: str, blocks: list[Block], candidates: list[int]) -> dict[int
 
     Templates ("In 2021 the fund gave …") differ in few words too, so no number, name or negation may be new.
     """
-    long = [n for n in candidates if blocks[n].kind == "paragraph" and blocks[n].end - blocks[n].start >= _VERY_LONG]
+    sizes = range(_VERY_LONG, _TOO_LONG)
+    long = [n for n in candidates if blocks[n].kind == "paragraph" and blocks[n].end - blocks[n].start in sizes]
     found: dict[int, int] = {}
     if len(long) < 2:
         return found
@@ -337,5 +349,5 @@ def _adds_nothing(later: list[str], earlier: list[str]) -> bool:
 
 
 def _telling(tokens: list[str]) -> set[str]:
-    telling = {t for t in tokens if not t.islower() and t[0].isupper() or any(c.isdigit() for c in t)}
+    telling = {t for t in tokens if t[0].isupper() or any(c.isdigit() for c in t)}
     return telling | {t.casefold() for t in tokens if t.casefold() in _NEGATIONS or t.casefold().endswith("n't")}

@@ -81,19 +81,17 @@ def read(path: Path) -> bytes:
         found = path.stat()
         if not stat.S_ISREG(found.st_mode):
             raise DocumentError(f"{path.name} is not a regular file; name a file or a folder of files")
-        if found.st_size <= MAX_BYTES:
-            with path.open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
-            _check_size(len(data), path.name)
-            return data
+        _check_size(found.st_size, path.name)
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
     except FileNotFoundError as error:
         raise DocumentError(f"{path.name} is not there any more; check the path and add it again") from error
     except PermissionError as error:
         raise DocumentError(f"{path.name} may not be read by this user; change its rights (chmod u+r)") from error
     except OSError as error:
         raise DocumentError(f"{path.name} cannot be read ({error.strerror}); check the disk and try again") from error
-    _check_size(found.st_size, path.name)
-    raise AssertionError
+    _check_size(len(data), path.name)
+    return data
 
 
 def load_bytes(data: bytes, source: str) -> Document:
@@ -114,12 +112,11 @@ def load_bytes(data: bytes, source: str) -> Document:
     try:
         media_type, parse = _kind(data, PurePosixPath(source).suffix.lower())
         parsed = parse()
+        _check_length(parsed.text)
     except DocumentError as error:
         raise DocumentError(f"{name}: {error}") from error
     if not any(c.isalnum() for c in parsed.text):
         raise DocumentError(f"{name} holds no text; leave it out")
-    if len(parsed.text) > MAX_CHARACTERS:
-        raise DocumentError(f"{name} holds more than {MAX_CHARACTERS:,} characters; split it into smaller files")
     parsed = mark(parsed)
     known = describe(parsed)
     return Document(
@@ -135,6 +132,11 @@ def load_bytes(data: bytes, source: str) -> Document:
         origins=known.origins,
         blocks=tuple(parsed.blocks),
     )
+
+
+def _check_length(text: str) -> None:
+    if len(text) > MAX_CHARACTERS:
+        raise DocumentError(f"its text has more than {MAX_CHARACTERS:,} characters; split it into smaller files")
 
 
 def _check_size(size: int, name: str) -> None:
@@ -161,7 +163,8 @@ def _kind(data: bytes, suffix: str) -> tuple[str, Callable[[], Parsed]]:
     for start, what in _OTHERS.items():
         if data.startswith(start):
             raise DocumentError(f"it is {what}; add {_READABLE} files")
-    text = decode(data)
+    text = normalise(decode(data))
+    _check_length(text)
     if _HTML.match(text[:4096]):
         return "text/html", lambda: webpage.parse_html(text)
     if suffix and suffix not in SUFFIXES:
@@ -175,4 +178,4 @@ def _kind(data: bytes, suffix: str) -> tuple[str, Callable[[], Parsed]]:
         "text/html": webpage.parse_html,
         "text/csv": formats.parse_csv,
     }
-    return media_type, lambda: parsers[media_type](normalise(text))
+    return media_type, lambda: parsers[media_type](text)

@@ -34,16 +34,19 @@ _DATES = tuple(
         r"(?<![\d.])(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?!\d)",
         r"(?<![\d.])(?P<d>\d{1,2})\.(?P<m>\d{1,2})\.(?P<y>\d{4})(?!\d)",
         r"(?<![\d/])(?P<a>\d{1,2})/(?P<b>\d{1,2})/(?P<y>\d{4})(?![\d/])",
-        rf"(?<!\d)(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)?\s+(?:of\s+|de\s+)?(?P<w>{_WORD})\.?,?\s+(?:de\s+)?(?P<y>\d{{4}})(?!\d)",
+        rf"(?<!\d)(?P<d>\d{{1,2}})(?:st|nd|rd|th|\.)?\s+(?:(?:of|de)\s+)?(?P<w>{_WORD})\.?,?\s+(?:de\s+)?(?P<y>\d{{4}})(?!\d)",
         rf"(?<!\w)(?P<w>{_WORD})\.?\s+(?P<d>\d{{1,2}})(?:st|nd|rd|th)?,?\s+(?P<y>\d{{4}})(?!\d)",
         rf"(?P<y>\d{{4}})\s+(?:жылғы|жылы|ж\.)\s+(?P<d>\d{{1,2}})\s+(?P<w>{_WORD})",
         r"(?P<y>\d{4})\s*年\s*(?P<m>\d{1,2})\s*月\s*(?P<d>\d{1,2})\s*日",
     )
 )
 _DATE_LABEL = re.compile(
-    r"""\s*(?:date|publication\ date|date\ of\ publication|(?:first\ )?published(?:\ on)?|posted(?:\ on)?|issued(?:\ on)?|
-    released(?:\ on)?|дата(?:\ публикации)?|опубликован[оа]?|размещено|жарияланған(?:\ күні)?|дата\ публікації|опубліковано|
-    datum|veröffentlicht(?:\ am)?|publié(?:\ le)?|fecha|publicado(?:\ el)?|tarih|发布时间|发布日期)\s*:?\s*""",
+    r"""\s*(?:
+    date|publication\ date|date\ of\ publication|(?:first\ )?published(?:\ on)?|posted(?:\ on)?|issued(?:\ on)?|
+    released(?:\ on)?|дата(?:\ публикации)?|опубликован[оа]?|размещено|дата\ публікації|опубліковано|
+    жарияланған(?:\ күні)?|datum|veröffentlicht(?:\ am)?|publié(?:\ le)?|fecha|publicado(?:\ el)?|tarih|
+    发布时间|发布日期
+    )\s*:?\s*""",
     re.I | re.X,
 )
 _DATE_REST = re.compile(
@@ -51,15 +54,19 @@ _DATE_REST = re.compile(
     re.I,
 )
 _SAYS_SO = re.compile(
-    r"""\b(?:this|the|an?|our)\s+(?:[\w’'-]+\s+){0,3}?
+    r"""\b(?P<which>this|our|the|an?)\s+(?:[\w’'-]+\s+){0,3}?
     (?:report|article|document|brief|statement|presentation|letter|paper|page|material|review|newsletter)\b
     (?:\s+(?:entitled|titled|called|named)\s+[“"«][^“”"«»]{1,200}[”"»])?
     \s+(?:was|is|were)\s+(?:first\s+)?(?:published|issued|released|posted)\b""",
     re.I | re.X,
 )
+_LEAD = re.compile(r"On\s+(.{6,30}),\s*")
+_BEGINS_SO = re.compile(
+    r"(?:\A|(?<=[.!?]\s))(?:(?:first )?(?:published|issued|released)(?: on)?|опубликован[оа]?)\s+", re.I
+)
 _PUBLISHER = re.compile(
-    r"\s*(?P<label>publisher|published by|issued by|issuing (?:body|organi[sz]ation)|издатель|выпущено|баспагер|видавець|"
-    r"herausgeber|éditeur|editor|source|источник|дереккөз)\s*(?P<colon>:?)\s+(?P<value>\S.*)",
+    r"\s*(?P<label>publisher|published by|issued by|issuing (?:body|organi[sz]ation)|издатель|выпущено|баспагер|"
+    r"видавець|herausgeber|éditeur|editor|source|источник|дереккөз)\s*(?P<colon>:?)\s+(?P<value>\S.*)",
     re.I,
 )
 _LOOSE_LABELS = ("source", "источник", "дереккөз")
@@ -153,7 +160,7 @@ def _month(word: str) -> int:
     settings = {"STRICT_PARSING": True, "PARSERS": ["absolute-time"]}
     known = [code for code in LANGUAGES if code != "kk"]
     # A month's name is understood together with a day and a year; the 28th exists in each month.
-    parsed = dateparser.parse(f"28 {word} 2001", languages=[*known, "kk"], settings=settings)  # type: ignore[arg-type]
+    parsed = dateparser.parse(f"28 {word} 2001", languages=[*known, "kk"], settings=settings)
     return parsed.month if parsed and (parsed.year, parsed.day) == (2001, 28) else 0
 
 
@@ -204,24 +211,31 @@ def _published(parsed: Parsed) -> tuple[date, str] | None:
         for line in parsed.text[block.start : block.end].split("\n"):
             if block.kind in ("paragraph", "leftover", "heading") and (day := date_line(line)):
                 return day, _place(parsed, block, block.start)
-        if block.kind == "paragraph" and len(words) > _TITLE_LENGTH:
-            if said := _said(words):
-                return said, _place(parsed, block, block.start)
-            bodies += 1
-            if bodies == 3:
-                break
+        if block.kind == "paragraph" and (said := _said(words)):
+            return said, _place(parsed, block, block.start)
+        bodies += block.kind == "paragraph" and len(words) > _TITLE_LENGTH
+        if bodies == 3:
+            break
     return None
 
 
 def _said(words: str) -> date | None:
-    """The date of a sentence such as "This report was published on 8 April 2021" or "On May 13, 2025, an article … was published"."""
+    """The date of a sentence about the text itself.
+
+    "Published on 8 April 2021 …", "This report was published on 8 April 2021", "On May 13, 2025, an article … was
+    published".
+    """
+    for begins in _BEGINS_SO.finditer(words[:1000]):
+        found = find_date(words[begins.end() : begins.end() + 40])
+        if found and found[1] == 0:
+            return found[0]
     for says in _SAYS_SO.finditer(words[:1000]):
         after = find_date(words[says.end() : says.end() + 40])
-        if after and re.fullmatch(r"\s*(?:on\s+)?", words[says.end() : says.end() + after[1]]):
+        own = says["which"].lower() in ("this", "our")
+        if own and after and re.fullmatch(r"\s*(?:on\s+)?", words[says.end() : says.end() + after[1]]):
             return after[0]
-        before = words[max(0, says.start() - 40) : says.start()]
-        lead = re.search(r"(?:\A|[.!?]\s)On\s+([^.!?]*),\s*\Z", before)
-        if lead and (found := find_date(lead[1])) and found[1] == 0 and found[2] == len(lead[1]):
+        lead = _LEAD.fullmatch(words, 0, says.start())
+        if lead and (found := find_date(lead[1])) and found[1:] == (0, len(lead[1])):
             return found[0]
     return None
 
@@ -249,7 +263,7 @@ def _title(parsed: Parsed) -> tuple[str, str] | None:
     body = [block for block in parsed.blocks if block.kind != "leftover"][:6]
     for number, block in enumerate(body):
         words = one_line(parsed.text[block.start : block.end])
-        if block.kind == "heading" and (block.level == 1 or not number):
+        if block.kind == "heading" and (block.level == 1 or number < 2):
             return words, _place(parsed, block, block.start)
     if parsed.scraped and len(body) > 2 and body[0].kind == "paragraph":
         words = one_line(parsed.text[body[0].start : body[0].end])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import re
+import threading
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -59,8 +61,25 @@ def kind_of_package(data: bytes) -> str | None:
     return next((kind for name, kind in main.items() if name in names), None)
 
 
+def parse(kind: str, data: bytes) -> Parsed:
+    """A checked package of a kind that `kind_of_package` gave. Raises DocumentError where it is broken inside."""
+    from docx.opc.exceptions import OpcError as WordError
+    from openpyxl.utils.exceptions import InvalidFileException
+    from pptx.exc import PythonPptxError
+
+    parsers = {"docx": parse_docx, "pptx": parse_pptx, "xlsx": parse_xlsx}
+    try:
+        # openpyxl warns of features that it leaves out (print areas, conditional formats): none of them is text. The
+        # lock is there because warning filters belong to the process, not to the thread.
+        with _QUIET, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return parsers[kind](data)
+    except (*_BROKEN_INSIDE, WordError, PythonPptxError, InvalidFileException) as error:
+        raise DocumentError(f"the {kind.upper()} file is damaged; open it and save it again") from error
+
+
 def _check_parts(package: zipfile.ZipFile) -> None:
-    """Unpack every part in pieces, counting: neither the sizes that a file declares nor its checksums are taken on trust."""
+    """Unpack every part in pieces and count: the sizes and checksums that a file declares are not taken on trust."""
     parts = package.infolist()
     declared = sum(part.file_size for part in parts)
     if len(parts) > _MOST_PARTS or declared > MAX_UNPACKED:
@@ -133,7 +152,7 @@ def _content(parent: Any) -> Iterator[Any]:  # noqa: ANN401 - lxml elements of p
 
 
 def _word_style(paragraph: Any, document: Any) -> tuple[str, int]:  # noqa: ANN401
-    """Whether a paragraph is an item, and its heading level (0 for none); styles are followed to those they build on."""
+    """Whether a paragraph is an item, and its heading level or 0; styles are followed to those they build on."""
     properties = paragraph.find(f"{_W}pPr")
     outline = None if properties is None else properties.find(f"{_W}outlineLvl")
     numbered = properties is not None and properties.find(f"{_W}numPr") is not None
@@ -221,7 +240,7 @@ def _word_table(table: Any, out: Builder, notes: _Notes) -> None:  # noqa: ANN40
 
 
 def parse_pptx(data: bytes) -> Parsed:
-    """A presentation: a slide is a page, its title a heading; text, tables, the figures of charts, and speaker notes."""
+    """A presentation: a slide is a page, its title a heading; text, tables, figures of charts, and speaker notes."""
     import pptx
 
     presentation = pptx.Presentation(io.BytesIO(data))
@@ -322,16 +341,3 @@ def _sheet_grid(sheet: Any) -> Grid:  # noqa: ANN401
         grid.append([rows[row].get(n, "") for n in range(len(columns))])
         last = row
     return grid
-
-
-def parse(kind: str, data: bytes) -> Parsed:
-    """A checked package of a kind that `kind_of_package` gave. Raises DocumentError where it is broken inside."""
-    from docx.opc.exceptions import OpcError as WordError
-    from openpyxl.utils.exceptions import InvalidFileException
-    from pptx.exc import PythonPptxError
-
-    parsers = {"docx": parse_docx, "pptx": parse_pptx, "xlsx": parse_xlsx}
-    try:
-        return parsers[kind](data)
-    except (*BROKEN_INSIDE, WordError, PythonPptxError, InvalidFileException) as error:
-        raise DocumentError(f"the {kind.upper()} file is damaged; open it and save it again") from error

@@ -51,7 +51,7 @@ class Page(NamedTuple):
 
 
 def read_page(page: PdfPage) -> Page:
-    """Read a page: a blank line between paragraphs, table rows with their headers, words whole that a line end broke."""
+    """Read a page: a blank line between paragraphs, rows with their headers, no words broken by a line's end."""
     import pypdfium2.raw as pdfium
 
     textpage = page.get_textpage()
@@ -92,7 +92,7 @@ def _measure(textpage: PdfTextPage, raw: str, start: int, end: int) -> Line:
     """A line's place, type and fragments."""
     import pypdfium2.raw as pdfium
 
-    size = round(pdfium.FPDFText_GetFontSize(textpage, start) * 2) / 2 or 1.0
+    size = round(_finite(pdfium.FPDFText_GetFontSize(textpage, start)) * 2) / 2 or 1.0
     ends = (start, end - 1)
     light = min(pdfium.FPDFText_GetFontWeight(textpage, n) for n in ends) < _BOLD
     marker = _MARKER.match(raw, start, end)
@@ -120,7 +120,7 @@ def _origin(textpage: PdfTextPage, n: int) -> float:
 
     x, y = ctypes.c_double(), ctypes.c_double()
     pdfium.FPDFText_GetCharOrigin(textpage, n, x, y)
-    return y.value
+    return _finite(y.value)
 
 
 def _box(textpage: PdfTextPage, n: int) -> tuple[float, float]:
@@ -129,7 +129,12 @@ def _box(textpage: PdfTextPage, n: int) -> tuple[float, float]:
 
     left, right, bottom, top = (ctypes.c_double() for _ in range(4))
     pdfium.FPDFText_GetCharBox(textpage, n, left, right, bottom, top)
-    return left.value, right.value
+    return _finite(left.value), _finite(right.value)
+
+
+def _finite(value: float) -> float:
+    """A coordinate; a broken file may give none that can be reckoned with."""
+    return value if abs(value) < 1e6 else 0.0
 
 
 def _font(textpage: PdfTextPage, n: int) -> str:
@@ -203,7 +208,7 @@ class _Writer:
         self.lines.append(Placed(at, len(self.text), line.top, line.size, line.bold))
 
     def table(self, table: Table) -> None:
-        """Add a table's rows, each value after its header ("Amount: $250,000"); the header row itself is in every row."""
+        """Add a table's rows, each value after its header ("Amount: $250,000"); so the header row goes into each."""
         names = {cell.column: cell_text(cell, self.raw).replace(_HYPHEN, "-").rstrip(" :") for cell in table.header}
         for number, row in enumerate(table.rows):
             if self.text:
@@ -268,5 +273,5 @@ def move_block(block: Block, moved: Sequence[int]) -> Block:
 
 
 def _may_compose(char: str) -> bool:
-    """Whether normalisation may join a character with the one before it: a mark, or a later part of a Hangul syllable."""
+    """Whether normalisation may join a character with the one before it: a mark, or a Hangul vowel or final."""
     return unicodedata.category(char).startswith("M") or "\u1160" <= char <= "\u11ff"

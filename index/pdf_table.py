@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
@@ -149,7 +150,7 @@ def _rows(lines: Sequence[Line], columns: list[tuple[float, float]]) -> list[lis
     )
     full = sorted({round(line.top, 1) for line in lines if len(line.fragments) > 1}, reverse=True)
     size = median(line.size for line in lines)
-    dense = bool(full[1:]) and median(a - b for a, b in zip(full, full[1:], strict=False)) < _TIGHT * size
+    dense = bool(full[1:]) and median(a - b for a, b in pairwise(full)) < _TIGHT * size
     rows: list[list[Cell]] = []
     if dense:
         # Rows as close as the lines of a cell: only the first column tells where a row begins.
@@ -186,4 +187,5 @@ def _put(row: list[Cell], column: int, part: Fragment) -> None:
 
 
 def _column(part: Fragment, columns: list[tuple[float, float]]) -> int:
-    return next(n for n, (left, right) in enumerate(columns) if part.left < right and part.right > left)
+    """The number of the column that a fragment stands in or is nearest to."""
+    return min(range(len(columns)), key=lambda n: max(columns[n][0] - part.right, part.left - columns[n][1]))

@@ -7,7 +7,9 @@ with or without blank lines between paragraphs.
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby, pairwise
 
 from index.build import trimmed
@@ -88,14 +90,14 @@ def mark_footnotes(text: str, blocks: list[Block]) -> list[Block]:
     A run of notes counts as a whole, so that ``*`` may stand for something named only in the title.
     """
     marks = {n: m[0].strip(" :") for n, b in enumerate(blocks) if (m := _mark(text, b))}
+    used = cache(lambda mark: _first_use(text, mark))
     result = list(blocks)
-    numbers = sorted(marks)
+    numbers = deque(marks)
     while numbers:
-        run = [numbers.pop(0)]
+        run = [numbers.popleft()]
         while numbers and numbers[0] == run[-1] + 1:
-            run.append(numbers.pop(0))
-        before = text[: blocks[run[0]].start]
-        if any(marks[n].startswith("**") or _is_used(marks[n], before) for n in run):
+            run.append(numbers.popleft())
+        if any(marks[n].startswith("**") or used(marks[n]) < blocks[run[0]].start for n in run):
             for n in run:
                 result[n] = blocks[n].model_copy(update={"kind": "footnote", "level": 0})
     return result
@@ -105,12 +107,14 @@ def _mark(text: str, block: Block) -> re.Match[str] | None:
     return _MARK.match(text, block.start, block.end) if block.kind in ("paragraph", "item") else None
 
 
-def _is_used(mark: str, before: str) -> bool:
-    """Whether a note's mark stands behind a word, or in brackets anywhere, in the text before the note."""
+def _first_use(text: str, mark: str) -> int:
+    """Where a note's mark first stands behind a word, or in brackets anywhere; the text's length where it never does."""
     if mark.startswith("["):
-        return mark in before
+        at = text.find(mark)
+        return len(text) if at < 0 else at
     follows = r"(?!\*)" if mark.startswith("*") else r"(?![¹²³⁰⁴-⁹])"
-    return re.search(rf"(?<=[^\s*¹²³⁰⁴-⁹]){re.escape(mark)}{follows}", before) is not None
+    found = re.search(rf"(?<=[^\s*¹²³⁰⁴-⁹]){re.escape(mark)}{follows}", text)
+    return found.start() if found else len(text)
 
 
 def _lines(text: str) -> list[_Line]:

@@ -100,13 +100,18 @@ class Store:
         self._local = threading.local()
 
     @contextmanager
-    def writing(self) -> Iterator[None]:
+    def writing(self, wait: bool = True) -> Iterator[None]:
         """Hold the writer's lock, which ends with the process that holds it.
 
+        Args:
+            wait: for another thread of this process; another process is never waited for.
+
         Raises:
-            LockedError: another process holds it.
+            LockedError: another process holds it, or another thread does and is not to be waited for.
         """
-        with self._write:
+        if not self._write.acquire(blocking=wait):
+            raise LockedError(f"process {os.getpid()} is writing to {self.folder}: wait for it to finish, or stop it")
+        try:
             if self._depth == 0:
                 self._lock = lock(self.folder)
             self._depth += 1
@@ -117,6 +122,8 @@ class Store:
                 if self._depth == 0 and self._lock:
                     self._lock.close()
                     self._lock = None
+        finally:
+            self._write.release()
 
     def put(self, entry: Entry, replaces: str | None = None) -> int:
         """Store a document, removing the one that it replaces, in one commit; returns the last log number."""

@@ -11,7 +11,7 @@ from itertools import groupby
 from index.build import MERGED, Builder, one_line
 
 Grid = list[list[str]]
-"""Rows of cell texts. A cell merged into the one on its left holds `MERGED`; one merged into the cell above repeats it."""
+"""Rows of cell texts; a cell merged into the one on its left holds `MERGED`, one merged into that above repeats it."""
 
 _LABEL_LENGTH = 80
 _CAPTION_LENGTH = 120
@@ -44,13 +44,13 @@ def is_header(row: list[str], below: list[list[str]]) -> bool:
     if any(_YEAR.fullmatch(cell) for cell in filled):
         columns = [n for n, cell in enumerate(row) if _YEAR.fullmatch(one_line(cell))]
         figures = [one_line(line[n]) for line in below for n in columns if n < len(line)]
-        return bool(figures) and not any(_YEAR.fullmatch(figure) for figure in figures if figure)
+        return bool(figures) and not any(_YEAR.fullmatch(figure) for figure in figures)
     # "Name: | Anna" is a pair of a label and its value, not two column headers.
     return not (len(row) == 2 and filled[0].endswith(":"))
 
 
 def header_rows(grid: Grid) -> int:
-    """How many of the first rows are headers: none, one, or more where merged or empty cells ask for a second line."""
+    """How many of the first rows are headers: more than one where merged or empty cells ask for a second line."""
     if not grid or not is_header(grid[0], grid[1:]):
         return 0
     count = 1
@@ -66,12 +66,17 @@ def header_rows(grid: Grid) -> int:
 
 
 def add_sheet(out: Builder, grid: Grid, *, level: int = 4) -> None:
-    """Add the tables of a sheet, parted by empty rows; a part without a header row goes on under the header before it."""
+    """Add the tables of a sheet, parted by empty rows; one without a header row goes on under the header before it."""
     grid = _without_empty_columns(grid)
     names: list[str] = []
     for filled, rows in groupby(grid, key=_is_filled):
-        if filled:
-            names = add_table(out, list(rows), carried=names, level=level)
+        if not filled:
+            continue
+        part = list(rows)
+        if len(part) == 1 and (caption := _only_cell(part[0])):
+            _add_caption(out, caption, level, None)
+        else:
+            names = add_table(out, part, carried=names, level=level)
 
 
 def add_table(
@@ -120,14 +125,14 @@ def add_table(
 
 
 def _add_caption(out: Builder, caption: str, level: int, page: int | None) -> None:
-    """Add a heading, or a paragraph where it is too long for one."""
-    short = len(one_line(caption)) <= _CAPTION_LENGTH
+    """Add a heading, or a paragraph where it is a sentence or too long."""
+    short = len(one_line(caption)) <= _CAPTION_LENGTH and not caption.endswith((".", "。"))
     out.add("heading" if short else "paragraph", caption, level=level if short else 0, page=page)
 
 
 def _only_cell(row: list[str]) -> str:
     """The text of a row's first cell where no other cell of it holds anything, otherwise ""."""
-    return row[0].strip() if not any(cell != MERGED and cell.strip() for cell in row[1:]) else ""
+    return row[0].strip() if len(row) > 1 and not _is_filled(row[1:]) else ""
 
 
 def _is_filled(row: list[str]) -> bool:
@@ -197,7 +202,7 @@ def _number(value: float, number_format: str) -> str:
     section = re.sub(r"\\(.)", r'"\1"', re.sub(r"_.|\*.", "", section))
     bare = re.sub(r'"[^"]*"', "", section)
     digits = _DIGITS.search(bare)
-    # What is left beside the digits must be signs and currency: letters would be dates, "E" an exponent, "/" a fraction.
+    # Beside the digits only signs and currency may be left: letters are dates, "E" an exponent, "/" a fraction.
     if digits is None or _LETTER.search(bare) or "/" in bare or "?" in bare or len(_DIGITS.findall(bare)) > 1:
         return general
     pattern = digits[0]

@@ -23,6 +23,8 @@ _BLOCKS = {"head", "item", "p", "quote", "list", "code", "body", "div", "ab", "t
 _MERGED_MARK = "\ue000"  # XML cannot hold the NUL that stands for a merged cell in a grid
 _MOST_COLUMNS = 100
 
+_CONTENT = ("p", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol")
+
 _META_TITLE = ("og:title", "citation_title", "dc.title", "dcterms.title")
 _META_PUBLISHER = ("og:site_name", "citation_publisher", "dc.publisher", "dcterms.publisher", "publisher")
 _META_PUBLISHED = (
@@ -34,16 +36,23 @@ _META_PUBLISHED = (
 def parse_html(text: str) -> Parsed:
     """The main text of a web page, its tables by rows; menus, asides and footers are not part of the text."""
     import trafilatura
+    from trafilatura.settings import use_config
 
     try:
         # lxml refuses a string that declares an encoding.
-        tree = html.document_fromstring(_DECLARATION.sub("", text), parser=html.HTMLParser(huge_tree=True))
+        tree = html.document_fromstring(_DECLARATION.sub("", text), parser=html.HTMLParser(no_network=True))
     except (etree.ParserError, etree.XMLSyntaxError) as error:
         raise DocumentError("the web page is empty or damaged; save it again") from error
     found = _found(tree)
     for table in tree.iter("table"):
         _expand_spans(table)
-    page = trafilatura.bare_extraction(tree, include_comments=False, include_tables=True, include_formatting=True)
+    _frame(tree)
+    settings = use_config()
+    # A short page is not flattened into one paragraph: its tables and headings matter more than its length.
+    settings.set("DEFAULT", "MIN_EXTRACTED_SIZE", "1")
+    page = trafilatura.bare_extraction(
+        tree, include_comments=False, include_tables=True, include_formatting=True, config=settings
+    )
     out = Builder()
     body = getattr(page, "body", None)
     if body is not None:
@@ -52,6 +61,21 @@ def parse_html(text: str) -> Parsed:
         plain = normalise(trafilatura.html2txt(tree))
         return Parsed(plain, find_blocks(plain), found, scraped=True)
     return Parsed(out.text, mark_footnotes(out.text, out.blocks), found, scraped=True)
+
+
+def _frame(tree: _Element) -> None:
+    """Put the content of a page without any frame into an article: trafilatura would drop its headings."""
+    body = tree.find("body")
+    if (
+        body is None
+        or not any(child.tag in _CONTENT for child in body)
+        or next(tree.iter("article", "main"), None) is not None
+    ):
+        return
+    article = body.makeelement("article")
+    article.text, body.text = body.text, None
+    article.extend(list(body))
+    body.append(article)
 
 
 def _expand_spans(table: _Element) -> None:

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import sqlite3
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -198,31 +199,42 @@ def test_reading_goes_on_beside_writing(tmp_path):
     assert engine.check() == []
 
 
-def _hold(folder, ready, done):
+def test_a_reader_does_not_wait_for_a_thread_that_adds_and_never_deadlocks(tmp_path):
+    engine = LocalEngine(tmp_path, "fake", DIM)
+    with engine.store.writing():
+        engine.upsert(entry("amber"))
+        found: list[list[str]] = []
+        reader = threading.Thread(target=lambda: found.append(sources(engine, engine.dense(vector("amber"), 1, {}))))
+        reader.start()
+        reader.join(30)
+        assert found == [["amber.txt"]]
+        engine.follow()
+    assert sources(engine, engine.lexical(["amber"], 1, {})) == ["amber.txt"]
+
+
+def _hold(folder, ready):
     engine = LocalEngine(folder, "fake", DIM)
     with engine.store.writing():
         ready.set()
-        done.wait(60)
+        time.sleep(60)
 
 
 def test_a_second_writer_is_refused_with_the_pid_of_the_first_and_reads_on(tmp_path):
     engine = LocalEngine(tmp_path, "fake", DIM)
     engine.upsert(entry("amber"))
     context = multiprocessing.get_context("spawn")
-    ready, done = context.Event(), context.Event()
-    holder = context.Process(target=_hold, args=(tmp_path, ready, done))
+    ready = context.Event()
+    holder = context.Process(target=_hold, args=(tmp_path, ready))
     holder.start()
     try:
         assert ready.wait(60)
         with pytest.raises(LockedError, match=f"process {holder.pid} is writing"):
             engine.upsert(entry("birch"))
         assert sources(engine, engine.dense(vector("amber"), 1, {})) == ["amber.txt"]
+    finally:
         holder.kill()
         holder.join()
-        engine.upsert(entry("birch"))
-    finally:
-        done.set()
-        holder.join()
+    engine.upsert(entry("birch"))
 
 
 def test_another_process_sees_what_was_written(tmp_path):
