@@ -194,13 +194,12 @@ class LocalEngine:
         if self._lexical.number == last:
             return
         try:
-            # Never wait here: a thread that adds holds the lock for long, and follows when it is done.
-            with self.store.writing(wait=False):
+            with self.store.writing():
                 documents = list(dict.fromkeys(c.document for c in self.store.changes(self._lexical.number)))
                 with self._guard.writing():
                     self._lexical.apply(((d, self._texts(d)) for d in documents), last)
         except LockedError:
-            pass  # whoever holds the lock is writing these terms; what is stale is hidden when it is looked up
+            pass  # the process that holds the lock writes these terms; what is stale is hidden when it is looked up
 
     def _texts(self, document: str) -> Iterator[tuple[int, str]]:
         """The key of each passage of a document, and its words after its title and headings."""

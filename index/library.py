@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -53,6 +54,7 @@ class Index:
         """
         self.encoder = encoder or Encoder()
         self.engine = LocalEngine(folder, self.encoder.id, self.encoder.dim)
+        self._adding = threading.Lock()
 
     def __enter__(self) -> Index:
         return self
@@ -82,7 +84,7 @@ class Index:
         files = sources([paths] if isinstance(paths, str | Path) else paths)
         if started:
             started(len(files))
-        with self.engine.store.writing():
+        with self._adding, self.engine.store.writing():
             try:
                 yield from Ingest(self.engine.store, self.encoder).files(files)
             finally:
@@ -90,14 +92,14 @@ class Index:
 
     def add_bytes(self, data: bytes, source: str) -> Added:
         """Add one document from memory, such as an upload."""
-        with self.engine.store.writing():
+        with self._adding, self.engine.store.writing():
             (added,) = Ingest(self.engine.store, self.encoder).files([(source, data)])
             self.engine.follow()
         return added
 
     def add_documents(self, documents: Iterable[Document]) -> Iterator[Added]:
         """Add documents that were made otherwise than from files, such as those of a benchmark."""
-        with self.engine.store.writing():
+        with self._adding, self.engine.store.writing():
             try:
                 yield from Ingest(self.engine.store, self.encoder).documents(documents)
             finally:

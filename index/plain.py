@@ -108,7 +108,7 @@ def _mark(text: str, block: Block) -> re.Match[str] | None:
 
 
 def _first_use(text: str, mark: str) -> int:
-    """Where a note's mark first stands behind a word, or in brackets anywhere; the text's length where it never does."""
+    """Where a note's mark first stands behind a word, or in brackets anywhere; the text's length if it never does."""
     if mark.startswith("["):
         at = text.find(mark)
         return len(text) if at < 0 else at

@@ -41,8 +41,9 @@ class Store:
         self.dim = dim
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
-        self._write = threading.RLock()
-        self._depth = 0
+        self._one_write = threading.Lock()
+        self._counting = threading.Lock()
+        self._writers = 0
         self._lock: IO[str] | None = None
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -100,36 +101,30 @@ class Store:
         self._local = threading.local()
 
     @contextmanager
-    def writing(self, wait: bool = True) -> Iterator[None]:
-        """Hold the writer's lock, which ends with the process that holds it.
-
-        Args:
-            wait: for another thread of this process; another process is never waited for.
+    def writing(self) -> Iterator[None]:
+        """Keep other processes from writing, until the end of the block or of this process.
 
         Raises:
-            LockedError: another process holds it, or another thread does and is not to be waited for.
+            LockedError: another process is writing.
         """
-        if not self._write.acquire(blocking=wait):
-            raise LockedError(f"process {os.getpid()} is writing to {self.folder}: wait for it to finish, or stop it")
-        try:
-            if self._depth == 0:
+        with self._counting:
+            if self._writers == 0:
                 self._lock = lock(self.folder)
-            self._depth += 1
-            try:
-                yield
-            finally:
-                self._depth -= 1
-                if self._depth == 0 and self._lock:
+            self._writers += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self._writers -= 1
+                if self._writers == 0 and self._lock:
                     self._lock.close()
                     self._lock = None
-        finally:
-            self._write.release()
 
     def put(self, entry: Entry, replaces: str | None = None) -> int:
         """Store a document, removing the one that it replaces, in one commit; returns the last log number."""
         document = entry.document
         record = document.model_dump_json(exclude={"text"})
-        with self.writing(), self._transaction() as db:
+        with self._transaction() as db:
             if replaces:
                 self._forget(db, document.source, replaces)
             db.execute(
@@ -165,14 +160,14 @@ class Store:
 
     def alias(self, source: str, origin: str, sha256: str, document: str, replaces: str | None = None) -> None:
         """Remember that a source holds the text of a document that is already stored."""
-        with self.writing(), self._transaction() as db:
+        with self._transaction() as db:
             if replaces:
                 self._forget(db, source, replaces)
             db.execute("INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?)", (source, origin, sha256, document))
 
     def remove(self, document: str) -> int:
         """Remove a document with all its sources; returns the log number."""
-        with self.writing(), self._transaction() as db:
+        with self._transaction() as db:
             db.execute("DELETE FROM sources WHERE document = ?", (document,))
             return self._drop(db, document)
 
@@ -201,7 +196,7 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         db = self.connection
-        with _sqlite_errors(self._path):
+        with self.writing(), self._one_write, _sqlite_errors(self._path):
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
