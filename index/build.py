@@ -50,6 +50,8 @@ def tidy(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Tidied, on one line."""
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())  # most cells of most tables
     return " ".join(tidy(text).split("\n"))
 
 
@@ -94,11 +96,11 @@ class Builder:
             self.blocks.append(Block(kind=kind, start=start, end=self._at, level=level, page=page))
 
     def row(self, cells: list[tuple[str, str]], *, page: int | None = None) -> None:
-        """Add one table row as ``Header: value; Header: value.``; blank values are left out."""
+        """Add one table row, ``Header: value; Header: value.``, from words on one line; blank values are left out."""
         text, ranges = "", []
-        for header, words in cells:
-            if value := one_line(words):
-                name = one_line(header).rstrip(" :")
+        for header, value in cells:
+            if value:
+                name = header.rstrip(" :")
                 text += ("; " if text else "") + (f"{name}: " if name else "")
                 ranges.append((name, len(text), len(text) + len(value)))
                 text += value

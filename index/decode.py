@@ -17,6 +17,22 @@ _MARKS = (
 _CHARSET = re.compile(
     rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([\w-]{2,40})|<\?xml[^>]{0,100}?encoding\s*=\s*[\"']([\w-]{2,40})", re.I
 )
+# Python's codecs for character sets of pages; "unicode_escape" and the like are none.
+_CHARSETS = (
+    "cp",
+    "iso8859",
+    "koi8",
+    "mac",
+    "gb",
+    "big5",
+    "euc",
+    "shift_jis",
+    "kz1048",
+    "ptcp154",
+    "tis",
+    "utf-8",
+    "utf-16",
+)
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f-\x84\x86-\x9f\ufffd]")
 # Latin text with a few letters and signs beyond ASCII fits dozens of tables; the two most common ones go first where
 # they give nothing but the letters, quotation marks and signs of Western languages, or of Turkish.
@@ -26,6 +42,10 @@ _WESTERN = (
     ("cp1252", re.compile(rf"[^\x00-\x7f{_SIGNS}{_LETTERS}¹²³¼½¾]|\w[¹²³¿]\w|[{_LETTERS}]{{3}}")),
     ("cp1254", re.compile(rf"[^\x00-\x7f{_SIGNS}{_LETTERS}ğışĞİŞ]|\w¿\w|[{_LETTERS}ğışĞİŞ]{{6}}")),
 )
+_CYRILLIC = ("cp1251", "koi8-r", "cp866")
+_NOT_CYRILLIC = re.compile(rf"[^\x00-\x7f{_SIGNS}а-яА-ЯёЁіїєґІЇЄҐ№─]")
+_COMMON = frozenset("оеаинтсрвл")  # more than half of the letters of a Russian or Ukrainian text
+_KATAKANA = re.compile("[\uff61-\uff9f]")
 _SPARSE = 0.35
 _SAMPLE = 256 * 1024
 _MOST_CHAOS = 0.1
@@ -57,33 +77,56 @@ def decode(data: bytes) -> str:
 
 def _decode_other(data: bytes, damage: int) -> str:
     """Text that is not UTF-8: in the encoding that it declares, or the one that its bytes fit best."""
-    unsure = DocumentError("the text's encoding cannot be told; save it again as UTF-8")
     sample = data[:_SAMPLE].decode("utf-8", "replace")
-    wrong = sample.count("\ufffd")
     # Letters beyond ASCII come out whole by chance only rarely: this is UTF-8 with a broken place in it.
-    if sum(c > "\x7f" and c != "\ufffd" for c in sample) > wrong:
+    if sum(c > "\x7f" and c != "\ufffd" for c in sample) > sample.count("\ufffd"):
         raise DocumentError(f"the text is damaged at byte {damage}; save it again as UTF-8")
-    if declared := _CHARSET.search(data[:2048]):
-        name = (declared[1] or declared[2]).decode("ascii")
+    declared = _CHARSET.search(data[:2048])
+    name = (declared[1] or declared[2]).decode("ascii") if declared else ""
+    if name and _is_known(name):
         try:
             return data.decode(name)
-        except LookupError:
-            pass  # an encoding that Python does not know: the bytes may still tell
         except UnicodeDecodeError as error:
             raise DocumentError(f"the text is not in {name}, as it says; save it again as UTF-8") from error
+    return _decode_table(data) or _decode_fitting(data)
+
+
+def _is_known(encoding: str) -> bool:
+    try:
+        return codecs.lookup(encoding).name.startswith(_CHARSETS)
+    except LookupError:
+        return False
+
+
+def _decode_table(data: bytes) -> str | None:
+    """Text in one of the common one-byte tables, where what it gives looks like nothing but that."""
     for encoding, foreign in _WESTERN:
-        try:
-            western = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if not foreign.search(western) and sum(c > "\x7f" for c in western) < _SPARSE * len(western):
-            return western
+        text = _try(data, encoding)
+        if text and not foreign.search(text) and sum(c > "\x7f" for c in text) < _SPARSE * len(text):
+            return text
+    for encoding in _CYRILLIC:
+        text = _try(data, encoding)
+        if text and not _NOT_CYRILLIC.search(text):
+            beyond = [c for c in text[:_SAMPLE] if c > "\x7f"]
+            if sum(c in _COMMON for c in beyond) > 0.4 * len(beyond):
+                return text
+    return None
+
+
+def _try(data: bytes, encoding: str) -> str | None:
+    try:
+        return data.decode(encoding)
+    except UnicodeDecodeError:
+        return None
+
+
+def _decode_fitting(data: bytes) -> str:
+    """Text in the encoding that charset-normalizer finds the most likely one, where it is likely enough."""
     from charset_normalizer import from_bytes
 
     best = from_bytes(data[:_SAMPLE]).best()
-    if best is None or best.chaos > _MOST_CHAOS:
-        raise unsure
-    try:
-        return data.decode(best.encoding)
-    except UnicodeDecodeError as error:
-        raise unsure from error
+    text = _try(data, best.encoding) if best and best.chaos <= _MOST_CHAOS else None
+    # Half-width katakana is what other alphabets look like when they are taken for Japanese.
+    if not text or len(_KATAKANA.findall(text)) > 0.1 * len(text):
+        raise DocumentError("the text's encoding cannot be told; save it again as UTF-8")
+    return text

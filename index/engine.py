@@ -22,6 +22,8 @@ from index.store import Store
 from index.vectors import VectorIndex
 
 Found = list[tuple[int, float]]
+Within = frozenset[str] | None
+"""The ids of the only documents to be searched; ``None`` for all."""
 
 
 class Engine(Protocol):
@@ -33,10 +35,10 @@ class Engine(Protocol):
     def delete(self, document: str) -> None:
         """Remove a document durably."""
 
-    def dense(self, vector: NDArray[np.float32], k: int, where: Where) -> Found:
+    def dense(self, vector: NDArray[np.float32], k: int, where: Where, within: Within = None) -> Found:
         """The k passages nearest to a unit vector of shape (dim,): (key, cosine), nearest first."""
 
-    def lexical(self, terms: Sequence[str], k: int, where: Where) -> Found:
+    def lexical(self, terms: Sequence[str], k: int, where: Where, within: Within = None) -> Found:
         """The k best passages for some terms: (key, BM25 score), best first."""
 
     def rarity(self, terms: Sequence[str]) -> list[float]:
@@ -75,17 +77,17 @@ class LocalEngine:
         """Remove a document durably; it is not shown from here on, and `follow` forgets its vectors and terms."""
         self.store.remove(document)
 
-    def dense(self, vector: NDArray[np.float32], k: int, where: Where) -> Found:
+    def dense(self, vector: NDArray[np.float32], k: int, where: Where, within: Within = None) -> Found:
         """See `Engine.dense`; exact."""
         self.follow()
-        allowed = self.store.keys(where) if where else None
+        allowed = None if not where and within is None else self.store.keys(where, within)
         with self._guard.reading():
             return self._vectors.search(vector, k, allowed) if self._vectors else []
 
-    def lexical(self, terms: Sequence[str], k: int, where: Where) -> Found:
+    def lexical(self, terms: Sequence[str], k: int, where: Where, within: Within = None) -> Found:
         """See `Engine.lexical`."""
         self.follow()
-        allowed = self.store.keys(where) if where else None
+        allowed = None if not where and within is None else self.store.keys(where, within)
         with self._guard.reading():
             return self._lexical.search(terms, k, allowed)
 

@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from index.build import Parsed, one_line, trimmed
+from index.build import Parsed, trimmed
 from index.metadata import date_line, labelled_date
 from index.models import Block
 
@@ -16,6 +16,7 @@ _VERY_LONG = 200  # the same under another heading
 _TOO_LONG = 5000  # from here comparing word by word takes too long
 _SAME = 0.94  # share of words in order that two paragraphs need to be one in two wordings
 _SHORT_LINE = 120
+_RULES_LENGTH = 600
 
 _SOCIAL = frozenset(
     """facebook twitter x telegram whatsapp viber vk vkontakte вконтакте одноклассники ok linkedin pinterest reddit
@@ -49,28 +50,31 @@ gallery link | 60 | перейти (?:в|к|на) .{0,20}галере\w*.{0,20}
 subscription | 300 | (?:please )?subscribe (?:to|for|now|here)\b.*
 subscription | 300 | sign up (?:for|to) (?:our|the|receive|get)\b.*
 subscription | 300 | (?:follow us|join us on|подпи(?:шитесь|сывайтесь|саться)|жазылыңыз|читайте нас в)\b.*
-share links | 120 | (?:share|поделиться|бөлісу)(?:\s+(?:this|on|via|with|by|в|с|на|новость)\b.*|\s*:.*)?
+share links | 120 | share this (?:article|page|story|post|news)\b.*
+share links | 120 | share (?:on|via) (?:facebook|twitter|x|telegram|e-?mail|social)\b.*
+share links | 120 | поделиться(?:\s+(?:в|с|на|новостью)\b.*)?|бөлісу
 error report | 300 | .{0,40}if you .{0,60}(?:error|mistake|typo).{0,60}(?:select|highlight|press|click|ctrl|let us).*
 error report | 300 | .{0,40}(?:нашли|заметили|обнаружили).{0,60}(?:ошибк|опечатк).{0,60}(?:выделит|нажмит|сообщ|ctrl).*
 tags | 200 | (?:tags?|filed under|теги|тэги|метки|тегтер)\s*:.*
 view counter | 40 | (?:(?:page\s)?views?|view count|hits|просмотр\w*|қаралым\w*|қаралды)\s*:?\s*\d[\d\s.,]*[kк]?
-view counter | 40 | \d[\d\s.,]*[kк]?\s*(?:views?|comments?|shares?|likes?|просмотр\w*|комментари\w*)
 reading time | 40 | (?:reading time\s*:?\s*)?\d+\s*(?:-\s*)?min(?:ute)?s?(?:\s+to)?(?:\s+read(?:ing)?(?:\s+time)?)?
 photo credit | 120 | (?:photo|image|picture|фото|сурет)s?(?:\s+(?:credit|source)s?)?(?:\s*[:©/]|\s+(?:by|courtesy)\b).*
-photo credit | 120 | (?:©|\(c\)).*
+photo credit | 120 | ©.*
 photo credit | 120 | (?:[^.!?]{0,60}\s)?(?:AP Photo|Getty Images|AFP|REUTERS|EPA|Shutterstock|РИА Новости|ТАСС)\s*/.*
-copyright | 200 | copyright\b.*|.*\ball rights reserved\b.*|.*\bвсе права защищены\b.*
+copyright | 200 | (?:copyright\s*)?(?:©|\(c\)|copyright)\s*(?:19|20)\d\d.*
+copyright | 200 | .*\ball rights reserved\b.*|.*\bвсе права защищены\b.*
 comment form | 100 | (?:leave|post|add|write) (?:a|your) (?:comment|reply).*|no comments(?: yet)?
 comment form | 100 | be the first to comment.*
 comment form | 100 | (?:оставить|добавить) комментарий.*
 advertisement | 30 | advertisement|advertising|sponsored(?: content)?|реклама|жарнама
-cookie notice | 600 | .*\b(?:we|this (?:web)?site) uses? cookies\b.*|.*используем (?:файлы )?cookies?\b.*
 cookie notice | 60 | (?:accept|reject|allow) (?:all )?cookies?
-related links | 200 | (?:read (?:also|more|next)|see also|more on this|you may also like|most read)(?:\s*:.*)?
-related links | 200 | (?:читайте также|смотрите также|читать далее|ещё по теме|по теме)(?:\s*:.*)?
 """)
 # What is furniture only where a page was scraped: in a report "News" or "Contact" heads a chapter.
 _SCRAPED = _rules(r"""
+share links | 40 | share|share:.*
+view counter | 40 | \d[\d\s.,]*[kк]?\s*(?:views?|comments?|shares?|likes?|просмотр\w*|комментари\w*)
+related links | 200 | (?:read (?:also|more|next)|see also|more on this|you may also like|most read)(?:\s*:.*)?
+related links | 200 | (?:читайте также|смотрите также|читать далее|ещё по теме|по теме)(?:\s*:.*)?
 section label | 30 | (?:latest |breaking |top |world |all )?news|новости|жаңалықтар|opinions?|analytics|политика
 menu | 40 | home|home page|menu|search|log ?in|sign ?in|sign ?up|register|my account|skip to (?:main )?content
 menu | 40 | back to top|print(?: this page)?|copy link|главная|меню|поиск|войти|вход|регистрация|наверх|печать
@@ -78,6 +82,8 @@ menu | 120 | [^|.!?\d]{2,30}(?:\|[^|.!?\d]{2,30})+
 photo caption | 100 | (?:group |file |archive )?photo (?:with|of|from)\b[^.]*\.?
 source line | 80 | (?:source|источник|дереккөз)\s*:\s*(?:https?://)?(?:[\w-]+\.)+[^\W\d_]{2,}/?
 """)
+_RULES_WORDS = ("comment", "комментари", "prohibited", "forbidden", "not allowed", "запрещ")
+_COOKIES = re.compile(r"\b(?:we|this (?:web)?site) uses? cookies\b|используем (?:файлы )?cookies?\b", re.I)
 _RULES = re.compile(
     r"(?=.*\b(?:comment|комментари))"
     r"(?=.*(?:rule|prohibit|delet|block|moderat|publish|insult|правил|запрещ|удал|модер))",
@@ -88,18 +94,22 @@ _PROHIBITED = re.compile(
     re.I | re.S,
 )
 _MONTH_TITLE = re.compile(r"\W*[^\W\d_]{3,12}(?:\s+\d{4})?\W*")
+_TIME_ZONE = re.compile(r"\btime\b|\b(?:GMT|UTC|MSK|CET)\b|врем[яени]", re.I)
 _DAY_NUMBERS = re.compile(r"[\d\s]+")
 _WORDS = re.compile(r"[\w-]+")
+_STOP = re.compile(r"[.!?…。！？؟]+\s*")
 _SENTENCE = re.compile(r"\S.*?(?:[.!?…。！？؟]+[\"”»’)]*(?=\s|$)|(?<=[。！？])|$)", re.S)
 _NEGATIONS = frozenset(
-    "not no never none neither nor without cannot не нет ни никогда без емес жоқ kein nicht ne pas".split()
+    "no not never none neither nor without cannot не нет ни никогда без емес жоқ kein keine nicht ne pas".split()
 )
+_PUNCTUATION = ".,;:!?…()[]{}\"'“”„‘’«»–—-*"
+_MOST_VERSIONS = 8
 
 
 def mark(parsed: Parsed) -> Parsed:
     """The same text with its leftovers marked; blocks may be divided for it, but never moved."""
     text = parsed.text
-    blocks = [part for block in parsed.blocks for part in _divided(text, block)]
+    blocks = [part for block in parsed.blocks for part in _divided(text, block, scraped=parsed.scraped)]
     blocks = _furniture(text, blocks, scraped=parsed.scraped)
     return parsed._replace(blocks=_repeats(text, blocks))
 
@@ -108,13 +118,13 @@ def _leftover(block: Block, why: str) -> Block:
     return block.model_copy(update={"kind": "leftover", "level": 0, "cells": (), "why": why})
 
 
-def _divided(text: str, block: Block) -> list[Block]:
+def _divided(text: str, block: Block, *, scraped: bool) -> list[Block]:
     """A paragraph without the date that a scraper put before it, and without sentences said three times or more."""
     if block.kind != "paragraph":
         return [block]
     parts: list[Block] = []
     start = block.start
-    head = labelled_date(text[start : min(block.end, start + 80)])
+    head = labelled_date(text[start : min(block.end, start + 80)]) if scraped else None
     if head and ":" not in text[start : start + head[1]]:
         after, _ = trimmed(text, start + head[1], block.end)
         if after < block.end and text[after].isupper():
@@ -125,6 +135,9 @@ def _divided(text: str, block: Block) -> list[Block]:
 
 def _without_echo(text: str, block: Block) -> list[Block]:
     """A paragraph in which one sentence stands three times or more, divided so that each is indexed once."""
+    pieces = _STOP.split(text[block.start : block.end])
+    if len(pieces) - len(set(pieces)) < 2:
+        return [block]
     spans = [found.span() for found in _SENTENCE.finditer(text, block.start, block.end)]
     counts = Counter(_key(text[a:b]) for a, b in spans)
     echoed = {key for key, count in counts.items() if count > 2 and len(_WORDS.findall(key)) > 2}
@@ -148,18 +161,20 @@ def _without_echo(text: str, block: Block) -> list[Block]:
 
 
 def _key(text: str) -> str:
-    """Words as they are compared: without case, punctuation and line breaks."""
-    return " ".join(_WORDS.findall(text.casefold())) or text.strip()
+    """Words as they are compared: without case and line breaks."""
+    return " ".join(text.casefold().split())
 
 
 def _furniture(text: str, blocks: list[Block], *, scraped: bool) -> list[Block]:
     """The blocks with the furniture of web pages marked."""
-    words = [one_line(text[block.start : block.end]) for block in blocks]
+    words = [" ".join(text[b.start : b.end].split()) if b.kind != "row" else "" for b in blocks]
     rules = (*_FURNITURE, *_SCRAPED) if scraped else _FURNITURE
     why: list[str | None] = [block.why if block.kind == "leftover" else None for block in blocks]
     for n, block in enumerate(blocks):
         if why[n] is None and block.kind in ("paragraph", "item", "heading"):
             why[n] = _pattern(words[n], rules) or _word_list(words[n])
+            if "cookies" in words[n] and len(words[n]) <= _RULES_LENGTH and _COOKIES.search(words[n]):
+                why[n] = "cookie notice"
     _calendars(words, why)
     _captions(blocks, words, why)
     if scraped:
@@ -187,7 +202,14 @@ def _word_list(words: str) -> str | None:
 
 
 def _is_body(words: str) -> bool:
-    return len(words) >= _BODY and not _RULES.match(words)
+    return len(words) >= _BODY and not _is_rules(words)
+
+
+def _is_rules(words: str) -> bool:
+    """Whether a paragraph is about what may be written in comments."""
+    if len(words) > _RULES_LENGTH or not any(word in words.casefold() for word in _RULES_WORDS):
+        return False
+    return bool(_RULES.match(words) or _PROHIBITED.fullmatch(words))
 
 
 def _calendars(words: list[str], why: list[str | None]) -> None:
@@ -235,8 +257,8 @@ def _top(blocks: list[Block], words: list[str], why: list[str | None], first_bod
 
 
 def _is_place(words: str) -> bool:
-    """Whether a line goes on from a date: a time zone or a town."""
-    return len(words) <= 40 and len(words.split()) <= 4 and words[-1] not in ".!?"
+    """Whether a line goes on from a date: a time zone, and a town at most."""
+    return len(words) <= 40 and _TIME_ZONE.search(words) is not None
 
 
 def _is_tag_line(words: str) -> bool:
@@ -254,7 +276,7 @@ def _bottom(blocks: list[Block], words: list[str], why: list[str | None], bodies
     tail = range(bodies[-1] + 1 if bodies else 0, len(blocks))
     for n in tail:
         if why[n] is None and blocks[n].kind in ("paragraph", "item", "heading"):
-            if _RULES.match(words[n]) or _PROHIBITED.fullmatch(words[n]):
+            if _is_rules(words[n]):
                 why[n] = "comment rules"
             elif n and why[n - 1] == "related links" and len(words[n]) <= _SHORT_LINE and words[n][-1] not in ".!":
                 why[n] = "related links"
@@ -313,41 +335,27 @@ def _grow(keys: list[str], earlier: dict[int, int]) -> None:
 def _reworded(text: str, blocks: list[Block], candidates: list[int]) -> dict[int, int]:
     """Long paragraphs that an earlier one already says in nearly the same words: block number -> the earlier one's.
 
-    Templates ("In 2021 the fund gave …") differ in few words too, so no number, name or negation may be new.
+    Templates ("In 2021 the fund gave …") differ in few words too, so numbers, names and negations must be the same.
     """
-    sizes = range(_VERY_LONG, _TOO_LONG)
-    long = [n for n in candidates if blocks[n].kind == "paragraph" and blocks[n].end - blocks[n].start in sizes]
-    found: dict[int, int] = {}
-    if len(long) < 2:
-        return found
     from difflib import SequenceMatcher
 
-    tokens = {n: _WORDS.findall(text[blocks[n].start : blocks[n].end]) for n in long}
-    postings: dict[tuple[str, ...], list[int]] = {}
-    for n in long:
-        words = [token.casefold() for token in tokens[n]]
-        shingles = {tuple(words[i : i + 4]) for i in range(len(words) - 3)}
-        shared = Counter(m for shingle in shingles for m in postings.get(shingle, ()))
-        for m, count in shared.most_common(3):
-            if count * 2 < len(shingles) or not _adds_nothing(tokens[n], tokens[m]):
-                continue
-            other = [token.casefold() for token in tokens[m]]
-            if SequenceMatcher(None, other, words, autojunk=False).ratio() >= _SAME:
+    sizes = range(_VERY_LONG, _TOO_LONG)
+    alike: dict[frozenset[str], list[tuple[int, list[str]]]] = {}
+    found: dict[int, int] = {}
+    for n in candidates:
+        if blocks[n].kind != "paragraph" or blocks[n].end - blocks[n].start not in sizes:
+            continue
+        paragraph = text[blocks[n].start : blocks[n].end].replace("n't", " not").replace("n’t", " not")
+        words = [word.strip(_PUNCTUATION) for word in paragraph.split()]
+        # What is not all small letters is a number, a name, or of a script without small letters.
+        telling = frozenset([word for word in words if not word.islower()]) | _NEGATIONS.intersection(words)
+        others = alike.setdefault(telling, [])
+        for m, other in others:
+            matcher = SequenceMatcher(None, other, words, autojunk=False)
+            if matcher.real_quick_ratio() >= _SAME and matcher.quick_ratio() >= _SAME and matcher.ratio() >= _SAME:
                 found[n] = m
                 break
         else:
-            for shingle in shingles:
-                holders = postings.setdefault(shingle, [])
-                if len(holders) < 8:
-                    holders.append(n)
+            if len(others) < _MOST_VERSIONS:
+                others.append((n, words))
     return found
-
-
-def _adds_nothing(later: list[str], earlier: list[str]) -> bool:
-    """Whether two wordings have the same numbers, names and negations."""
-    return _telling(later) == _telling(earlier)
-
-
-def _telling(tokens: list[str]) -> set[str]:
-    telling = {t for t in tokens if t[0].isupper() or any(c.isdigit() for c in t)}
-    return telling | {t.casefold() for t in tokens if t.casefold() in _NEGATIONS or t.casefold().endswith("n't")}

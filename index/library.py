@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.encode import Encoder, Vectors, unit
-from index.engine import LocalEngine
+from index.engine import LocalEngine, Within
 from index.errors import UsageError
 from index.filters import Where, sql_where
 from index.ingest import Ingest, sources
@@ -132,12 +132,20 @@ class Index:
             raise UsageError(f"{name!r} has just been removed: see `pincite list`")
         return document
 
-    def search(self, query: str, k: int = 10, where: Where | None = None, mode: Mode = "fused") -> list[Hit]:
+    def search(
+        self, query: str, k: int = 10, where: Where | None = None, mode: Mode = "fused", within: Within = None
+    ) -> list[Hit]:
         """The k best passages for a query, best first; see `retrieve`."""
-        return [found.hit for found in self.retrieve(query, k, where, mode)]
+        return [found.hit for found in self.retrieve(query, k, where, mode, within)]
 
     def retrieve(
-        self, query: str, k: int = 10, where: Where | None = None, mode: Mode = "fused", vector: Vectors | None = None
+        self,
+        query: str,
+        k: int = 10,
+        where: Where | None = None,
+        mode: Mode = "fused",
+        within: Within = None,
+        vector: Vectors | None = None,
     ) -> list[Retrieved]:
         """The k best passages for a query with their documents and cosines, best first.
 
@@ -146,6 +154,7 @@ class Index:
             k: how many, at least 1.
             where: a filter on metadata, such as ``{"published": ">=2021-01-01"}``.
             mode: "fused" joins both searches; "lexical" and "dense" are each alone.
+            within: the ids of the only documents to be searched.
             vector: the query's unit vector of shape (dim,), where the caller has it already.
 
         Raises:
@@ -159,10 +168,10 @@ class Index:
         sql_where(where)
         depth = max(DEPTH, k)
         terms = content_terms(query[:20_000])[:_LONGEST_QUERY]
-        lexical = self.engine.lexical(terms, depth, where) if mode != "dense" else []
+        lexical = self.engine.lexical(terms, depth, where, within) if mode != "dense" else []
         if vector is None and mode != "lexical":
             vector = self.encoder.encode([query[:20_000]])[0]
-        dense = self.engine.dense(vector, depth, where) if vector is not None and mode != "lexical" else []
+        dense = self.engine.dense(vector, depth, where, within) if vector is not None and mode != "lexical" else []
         ranks = _Ranks(
             {key: (rank, score) for rank, (key, score) in enumerate(lexical, 1)},
             {key: (rank, score) for rank, (key, score) in enumerate(dense, 1)},

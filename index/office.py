@@ -33,7 +33,7 @@ _GENERIC_SHEET = re.compile(r"(?:sheet|лист|парақ|аркуш|tabelle|fe
 
 # What the three libraries raise on parts that are well zipped but broken inside, found by mutating files; the errors of
 # the XML parsers are subclasses of SyntaxError.
-_BROKEN_INSIDE = (KeyError, ValueError, AttributeError, TypeError, IndexError, OverflowError, SyntaxError)
+_BROKEN_INSIDE = (KeyError, ValueError, AttributeError, TypeError, IndexError, OverflowError, SyntaxError, OSError)
 _QUIET = threading.Lock()
 
 

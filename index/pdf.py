@@ -123,7 +123,7 @@ def _running(pages: list[Page]) -> list[list[Block]]:
             why = None
             if _PAGE_NUMBER.fullmatch(page.text, line.start, line.end) and len(page.lines) > 1:
                 why = "page number"
-            elif counts[key[line]] >= max(2, len(pages) / 2):
+            elif counts[key[line]] >= max(2, min(3, len(pages) / 2)):
                 why = "running header or footer"
             if why:
                 found[-1].append(Block(kind="leftover", start=line.start, end=line.end, why=why))

@@ -92,35 +92,35 @@ def _measure(textpage: PdfTextPage, raw: str, start: int, end: int) -> Line:
     """A line's place, type and fragments."""
     import pypdfium2.raw as pdfium
 
-    size = round(_finite(pdfium.FPDFText_GetFontSize(textpage, start)) * 2) / 2 or 1.0
-    ends = (start, end - 1)
-    light = min(pdfium.FPDFText_GetFontWeight(textpage, n) for n in ends) < _BOLD
     marker = _MARKER.match(raw, start, end)
-    first = marker.end() if marker else start
+    first = marker.end() if marker and marker.end() < end else start
+    # A bullet is often of another type than its item, and a word at either end of a line of another than the line.
+    samples = [first, *(first + (end - 1 - first) * n // 4 for n in (1, 2, 3)), end - 1]
+    size = round(median(_finite(pdfium.FPDFText_GetFontSize(textpage, n)) for n in samples) * 2) / 2 or 1.0
     cuts = [n for n in range(first, end) if raw[n] == " " and _gap(textpage, n, start, end) > _WIDE_GAP * size]
     bounds = [start, *(edge for cut in cuts for edge in (cut, cut + 1)), end]
     return Line(
         start=start,
         end=end,
-        top=_origin(textpage, start),
-        base=_origin(textpage, end - 1),
+        top=_origin(textpage, start)[1],
+        base=_origin(textpage, end - 1)[1],
         size=size,
-        bold=not light or all("bold" in _font(textpage, n) for n in ends),
+        bold=all(_is_bold(textpage, n) for n in samples),
         fragments=tuple(
-            Fragment(a, b, _box(textpage, a)[0], _box(textpage, b - 1)[1], _origin(textpage, a))
+            Fragment(a, b, _origin(textpage, a)[0], _box(textpage, b - 1)[1], _origin(textpage, a)[1])
             for a, b in zip(bounds[::2], bounds[1::2], strict=True)
             if a < b
         ),
     )
 
 
-def _origin(textpage: PdfTextPage, n: int) -> float:
-    """The baseline of a character."""
+def _origin(textpage: PdfTextPage, n: int) -> tuple[float, float]:
+    """Where a character begins on its baseline."""
     import pypdfium2.raw as pdfium
 
     x, y = ctypes.c_double(), ctypes.c_double()
     pdfium.FPDFText_GetCharOrigin(textpage, n, x, y)
-    return _finite(y.value)
+    return _finite(x.value), _finite(y.value)
 
 
 def _box(textpage: PdfTextPage, n: int) -> tuple[float, float]:
@@ -137,13 +137,15 @@ def _finite(value: float) -> float:
     return value if abs(value) < 1e6 else 0.0
 
 
-def _font(textpage: PdfTextPage, n: int) -> str:
-    """The lower-case name of a character's font."""
+def _is_bold(textpage: PdfTextPage, n: int) -> bool:
+    """Whether a character is bold by its weight or by its font's name."""
     import pypdfium2.raw as pdfium
 
+    if pdfium.FPDFText_GetFontWeight(textpage, n) >= _BOLD:
+        return True
     buffer, flags = ctypes.create_string_buffer(128), ctypes.c_int()
     size = pdfium.FPDFText_GetFontInfo(textpage, n, buffer, len(buffer), flags)
-    return buffer.value.decode("utf-8", "replace").lower() if 0 < size <= len(buffer) else ""
+    return 0 < size <= len(buffer) and b"bold" in buffer.value.lower()
 
 
 def _gap(textpage: PdfTextPage, n: int, start: int, end: int) -> float:
@@ -154,21 +156,28 @@ def _gap(textpage: PdfTextPage, n: int, start: int, end: int) -> float:
 def _goes_on(lines: Sequence[Line], number: int, raw: str) -> bool:
     """Whether a line is the next line of the paragraph that the line before it belongs to."""
     before, line = lines[number - 1], lines[number]
+    if len(before.fragments) > 1 or len(line.fragments) > 1:
+        return False  # set in columns
     down = before.base - line.top
-    if line.size != before.size or line.bold != before.bold or not 0.5 * line.size < down < 2.5 * line.size:
+    alike = abs(line.size - before.size) <= 0.1 * line.size and line.bold == before.bold
+    if not alike or not 0.5 * line.size < down < 2.5 * line.size:
         return False
     steps = [a.base - b.top for a, b in pairwise(lines) if a.size == b.size == line.size]
     usual = [step for step in steps if 0.5 * line.size < step < 2.5 * line.size]
-    if down > 1.2 * min(median(usual), 1.6 * line.size):
+    if down > 1.2 * min(median(usual or [down]), 1.6 * line.size):
         return False
-    column = [other for other in lines if abs(other.left - line.left) < 3 * line.size]
+    column = [other for other in lines if abs(other.left - line.left) < 3 * line.size and other.size == line.size]
     margin = min(other.left for other in column)
     if line.left - margin > 0.8 * line.size and line.left - before.left > 1:
         return raw[before.start] in _BULLETS  # hanging below a bullet, or the first line of a new paragraph
-    # Only a line that had no room for the next word goes on.
-    edge = max(other.right for other in column)
+    # Only a line that had no room for the next word goes on; a few lines may stick out of the column.
+    rights = sorted(other.right for other in column)
+    edge = rights[int(0.9 * (len(rights) - 1))]
     word = raw[line.start : line.end].split(maxsplit=1)[0]
-    return before.right + (min(len(word), 20) * 0.5 + 0.2) * line.size > edge - 0.03 * (edge - line.left)
+    room = min(len(word), 20) * 0.5 + 0.2
+    if word[0].islower() and raw[before.end - 1].isalnum():
+        room += 4  # inside a sentence
+    return before.right + room * line.size > edge - 0.03 * (edge - line.left)
 
 
 class _Writer:

@@ -7,11 +7,11 @@ from itertools import pairwise
 from statistics import median
 from typing import NamedTuple
 
-from index.tables import is_header
+from index.tables import is_header, is_plain_header
 
 _LABEL_LENGTH = 40
 _TIGHT = 1.4  # lines of one cell follow each other within this many ems
-_REACH = 3.5  # rows follow each other within this many ems
+_REACH = 3.5  # a line in one column follows the others within this many ems
 _CELL_LINES = 6
 
 
@@ -86,7 +86,8 @@ def _table_at(lines: Sequence[Line], first: int, raw: str) -> Table | None:
     while last < len(lines):
         line = lines[last]
         wider = _fit(columns, line)
-        far = abs(lowest - line.top) > _REACH * line.size or line.top > lines[first].top + line.size
+        reach = _REACH if len(line.fragments) == 1 else _TIGHT * _CELL_LINES
+        far = abs(lowest - line.top) > reach * line.size or line.top > lines[first].top + line.size
         if wider is None or far or (last > first + 1 and _stands_out(line, lines[last - 1])):
             break
         columns = wider
@@ -105,9 +106,10 @@ def _table_at(lines: Sequence[Line], first: int, raw: str) -> Table | None:
     for texts, row in zip(grid, rows, strict=True):
         for cell in row:
             texts[cell.column] = cell_text(cell, raw)
+    stands_out = lines[first].bold and not lines[last - 1].bold
     good = (
         body
-        and is_header(grid[0], grid[1:])
+        and (is_header if stands_out else is_plain_header)(grid[0], grid[1:])
         and all(len(name) <= _LABEL_LENGTH and not name.endswith((".", ",", ";")) for name in grid[0])
         and all(len(cell.parts) <= _CELL_LINES for row in body for cell in row)
         and sum(len(row) > 1 for row in body) * 2 > len(body)

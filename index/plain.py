@@ -14,7 +14,7 @@ from itertools import groupby, pairwise
 
 from index.build import trimmed
 from index.models import Block, BlockKind, Cell
-from index.tables import is_header
+from index.tables import is_plain_header
 
 _LINE = re.compile(r"[^\n]+")
 _RULE = re.compile(r"[\s\-=_*~#+|·•.—–]{3,}")
@@ -47,7 +47,8 @@ class _Line:
     @property
     def width(self) -> int:
         """Columns from the left margin to the line's end; a wide character takes two."""
-        return self.indent + len(self.text) + len(_CJK.findall(self.text))
+        wide = 0 if self.text.isascii() else len(_CJK.findall(self.text))
+        return self.indent + len(self.text) + wide
 
 
 @dataclass
@@ -124,7 +125,7 @@ def _lines(text: str) -> list[_Line]:
         start, end = trimmed(text, *found.span())
         if start == end:
             continue
-        if text.count("\n", last, start) > 1:
+        if text[last:start].count("\n") > 1:
             group += 1
         lines.append(_Line(start, end, start - found.start(), group, text[start:end]))
         last = end
@@ -190,7 +191,7 @@ def _units(lines: list[_Line], *, soft: bool, width: int | None) -> list[_Unit]:
 
 def _tabular(lines: list[_Line]) -> set[int]:
     """Numbers of the lines that are rows of an aligned table: neighbours with the same number of cells."""
-    counts = [len(_cells(line)) if _GAP.search(line.text) else 1 for line in lines]
+    counts = [len(_cells(line)) if any(mark in line.text for mark in ("  ", "\t", "|")) else 1 for line in lines]
     found: set[int] = set()
     for many, run in groupby(range(len(lines)), key=lambda n: counts[n] > 1 or bool(_RULE.fullmatch(lines[n].text))):
         rows = [n for n in run if counts[n] > 1 and not _RULE.fullmatch(lines[n].text)]
@@ -220,7 +221,7 @@ def _rows(units: list[_Unit]) -> list[Block]:
         [line.text[a - line.start : b - line.start] for a, b in cells]
         for line, cells in zip(lines, ranges, strict=True)
     ]
-    names = words[0] if is_header(words[0], words[1:]) else []
+    names = words[0] if is_plain_header(words[0], words[1:]) else []
     blocks = []
     for number, (line, cells) in enumerate(zip(lines, ranges, strict=True)):
         known = names if number and len(names) == len(cells) else []

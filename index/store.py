@@ -262,11 +262,15 @@ class Store:
         """The ids of all documents, by source."""
         return [str(row[0]) for row in self._rows("SELECT id FROM documents ORDER BY source, id")]
 
-    def keys(self, where: Where) -> NDArray[np.int64]:
-        """The keys of all passages whose documents pass a filter, in order."""
+    def keys(self, where: Where, within: frozenset[str] | None = None) -> NDArray[np.int64]:
+        """The keys of all passages whose documents pass a filter and, where given, are among some ids; in order."""
         condition, values = sql_where(where)
-        query = f"SELECT key FROM passages WHERE document IN (SELECT id FROM documents WHERE {condition}) ORDER BY key"  # noqa: S608  made of fixed column names
-        return np.array([row[0] for row in self._rows(query, *values)], np.int64)
+        query = (
+            "SELECT key, document FROM passages"  # noqa: S608  made of fixed column names
+            f" WHERE document IN (SELECT id FROM documents WHERE {condition}) ORDER BY key"
+        )
+        rows = self._rows(query, *values)
+        return np.array([key for key, document in rows if within is None or document in within], np.int64)
 
     def passages(self, keys: Sequence[int]) -> list[Stored]:
         """The passages with these keys that are still there, in the order asked for.

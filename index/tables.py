@@ -49,6 +49,19 @@ def is_header(row: list[str], below: list[list[str]]) -> bool:
     return not (len(row) == 2 and filled[0].endswith(":"))
 
 
+def is_plain_header(row: list[str], below: list[list[str]]) -> bool:
+    """Whether a row that only its place makes part of a table names the columns below it.
+
+    Lists of two columns ("-v  version") and text set in columns have no headers: there must be figures below, or three
+    short labels in capitals.
+    """
+    if not is_header(row, below):
+        return False
+    figures = any(sum(is_value(line[n]) for line in below if n < len(line)) * 2 >= len(below) for n in range(len(row)))
+    labels = [cell for cell in row if cell]
+    return figures or (len(labels) > 2 and all(len(cell) <= 30 and cell[0].isupper() for cell in labels))
+
+
 def header_rows(grid: Grid) -> int:
     """How many of the first rows are headers: more than one where merged or empty cells ask for a second line."""
     if not grid or not is_header(grid[0], grid[1:]):
@@ -94,7 +107,7 @@ def add_table(
     First rows that are one cell wide are captions; a later one that spans the whole table heads the rows below it.
 
     Args:
-        headers: how many of the first rows are headers, where the format says so; otherwise it is guessed.
+        headers: how many of the first rows are headers at least, 0 for none; otherwise it is guessed.
         row_headers: whether the first of two columns names the second ("Name | Anna").
         carried: the names of the columns where the table has no header row of its own.
         level: of the heading that a caption becomes; a heading among the rows is one deeper.
@@ -105,7 +118,7 @@ def add_table(
         grid.pop(0)
         headers = headers - 1 if headers else None
         _add_caption(out, caption, level, page)
-    count = header_rows(grid) if headers is None else min(headers, len(grid))
+    count = 0 if headers == 0 else min(max(header_rows(grid), headers or 0), len(grid))
     names = [_column_name(grid[:count], column) for column in range(width)]
     if not count and len(carried) == width:
         names = list(carried)

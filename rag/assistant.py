@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from time import perf_counter
 
 from index.errors import UsageError
+from index.filters import Where
 from index.library import Index, Mode, Retrieved
 from index.models import Added, Document, Hit, Listed
-from rag.compose import facts, left_out, nearest, silence, why_silent, written
-from rag.models import Answer, Evidence, Note, Reason
+from rag.compose import Composed, from_entries, from_sentences, left_out, nearest, silence, why_silent, written
+from rag.learned import Trained
+from rag.locks import Locked, lock
+from rag.models import Answer, Reason
 from rag.question import Question, is_clear, understand
 from rag.read import Reader, Similarity
-from rag.verify import verify
+from rag.rows import ABOUT_RECEIPT, entries, merged
 
 PASSAGES = 20  # how many passages are read for a question
-READERS = {Similarity.name: Similarity}
+READERS: Mapping[str, Callable[[], Reader]] = {Trained.name: Trained, Similarity.name: Similarity}
 
 
 class Assistant:
@@ -44,7 +47,7 @@ class Assistant:
         """Remove a document by id or source; see `index.Index.remove`."""
         return self.index.remove(name)
 
-    def documents(self, where: dict[str, str] | None = None) -> list[Listed]:
+    def documents(self, where: Where | None = None) -> list[Listed]:
         """The documents that pass a filter; see `index.Index.documents`."""
         return self.index.documents(where)
 
@@ -52,12 +55,24 @@ class Assistant:
         """A document by id or source; see `index.Index.show`."""
         return self.index.show(name)
 
-    def search(self, query: str, k: int = 10, where: dict[str, str] | None = None, mode: Mode = "fused") -> list[Hit]:
+    def search(
+        self,
+        query: str,
+        k: int = 10,
+        where: Where | None = None,
+        mode: Mode = "fused",
+        within: frozenset[str] | None = None,
+    ) -> list[Hit]:
         """The k best passages for a query; see `index.Index.search`."""
-        return self.index.search(query, k, where, mode)
+        return self.index.search(query, k, where, mode, within)
 
-    def ask(self, question: str, where: dict[str, str] | None = None) -> Answer:
-        """Answer a question from the documents that pass a filter, or say why not.
+    def ask(self, question: str, where: Where | None = None, within: frozenset[str] | None = None) -> Answer:
+        """Answer a question, or say why not.
+
+        Args:
+            question: in English or Russian.
+            where: answer only from documents that pass this filter.
+            within: answer only from the documents with these ids.
 
         Raises:
             UsageError: the question is empty or far too long, or the filter is bad.
@@ -67,54 +82,58 @@ class Assistant:
         understood = understand(question)
         generation = self.index.engine.snapshot()
         retrieved: list[Retrieved] = []
-        evidence: list[Evidence] = []
-        clear = is_clear(understood)
-        if clear:
+        locked, confidence = Locked([], []), 0.0
+        composed = Composed([], [], [], [], [])
+        if is_clear(understood):
             vector = self.index.encoder.encode([understood.text[:20_000]])[0]
             clock.lap("encode")
-            retrieved = self.index.retrieve(understood.text, PASSAGES, where, vector=vector)
+            retrieved = self.index.retrieve(understood.text, PASSAGES, where, within=within, vector=vector)
             clock.lap("search")
-            evidence = self.reader.read(understood, retrieved)
-            clock.lap("read")
-        answer = self._answer(understood, retrieved, evidence, clear)
-        clock.lap("compose")
-        return answer.model_copy(update={"generation": generation, "timing_ms": clock.laps()})
-
-    def _answer(
-        self, question: Question, retrieved: Sequence[Retrieved], evidence: Sequence[Evidence], clear: bool
-    ) -> Answer:
         documents = {r.document.id: r.document for r in retrieved}
-        good = [e for e in evidence if e.probability >= self.reader.threshold]
-        other = [e for e in evidence if e.signals.get("contradicted") and e.signals["score"] >= _OTHER_PERIOD]
-        other.sort(key=lambda e: -e.signals["score"])
-        claims, citations, rejected = verify(facts(question, good, documents))
-        confidence = evidence[0].probability if evidence else 0.0
-        notes: list[Note] = left_out(question, other, documents, len(citations) + 1)
+        if retrieved:
+            rarity = dict(zip(understood.terms, self.index.engine.rarity(understood.terms), strict=True))
+            evidence, confidence = self.reader.read(understood, retrieved, rarity)
+            clock.lap("read")
+            locked = lock(understood, evidence, documents)
+            composed = self._compose(understood, locked, documents, confidence)
         reason: Reason | None = None
-        if not claims:
-            reason = (
-                "unclear_question"
-                if not clear
-                else "no_documents"
-                if not retrieved
-                else why_silent(question, bool(other), retrieved)
-            )
+        if not composed.claims:
+            reason = why_silent(understood, bool(locked.other_period), retrieved)
+        notes = left_out(understood, locked.other_period, documents, _next(composed))
+        clock.lap("compose")
         return Answer(
-            question=question.text,
+            question=understood.text,
             status="refused" if reason else "answered",
             reason=reason,
-            text=silence(question, reason) if reason else written(claims),
-            claims=tuple(claims),
-            citations=tuple(citations),
-            rejected=tuple(rejected),
+            text=silence(understood, reason) if reason else written(composed),
+            claims=tuple(composed.claims),
+            citations=tuple(composed.citations),
+            rows=tuple(composed.rows),
+            rejected=tuple(composed.rejected),
             nearest=nearest(retrieved) if reason else (),
-            notes=tuple(notes),
+            notes=(*composed.notes, *notes),
             confidence=confidence,
             answerer=self.reader.name,
+            generation=generation,
+            timing_ms=clock.laps(),
         )
 
+    def _compose(
+        self, question: Question, locked: Locked, documents: Mapping[str, Document], confidence: float
+    ) -> Composed:
+        """Rows where a list of receivers is asked for and there are any, else the sentences that stand."""
+        if question.kind == "list" and ABOUT_RECEIPT.search(question.text):
+            groups = merged(entries(question, documents.values())[0])
+            if len(groups) > 1:
+                return from_entries(question, groups)
+        thresholds = self.reader.thresholds
+        good = [e for e in locked.evidence if e.probability >= thresholds["sentence"]]
+        return from_sentences(question, good if confidence >= thresholds["silence"] else [], documents)
 
-_OTHER_PERIOD = 0.55
+
+def _next(composed: Composed) -> int:
+    """The number after the last citation, those of notes included."""
+    return 1 + len(composed.citations) + sum(len(note.citations) for note in composed.notes)
 
 
 class _Clock:
@@ -133,7 +152,7 @@ class _Clock:
         return {**self._laps, "total": round((perf_counter() - self._start) * 1000, 3)}
 
 
-def open(folder: str | Path, reader: str = Similarity.name) -> Assistant:
+def open(folder: str | Path, reader: str = Trained.name) -> Assistant:
     """Open an assistant on the index in a folder, making the index where there is none.
 
     Raises:

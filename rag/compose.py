@@ -1,61 +1,144 @@
-"""From evidence to an answer: which sentences become claims, and what is said where none may."""
+"""From what was read to an answer: sentences that become claims, or the rows of a list, or why there is neither."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from index.library import Retrieved
 from index.models import Document
-from index.terms import content_terms, term
-from rag.models import Citation, Claim, Evidence, Nearest, Note, Reason
-from rag.question import Question
-from rag.verify import Draft, cite
+from index.terms import content_terms, terms
+from rag.models import Citation, Claim, Evidence, Nearest, Note, Reason, Rejected, Row
+from rag.question import Question, is_clear
+from rag.rows import Entry
+from rag.verify import Draft, cite, verify
 
 _MOST_FACTS = 3
 _MOST_LISTED = 12
-_BESIDE = 0.75  # evidence is shown beside the best where its probability is at least this share of the best's
+_MOST_NOTED = 5
+_BESIDE = 0.7  # evidence is shown beside the best where its probability is at least this share of the best's
 
 
-def facts(question: Question, evidence: Sequence[Evidence], documents: Mapping[str, Document]) -> list[Draft]:
+class Composed(NamedTuple):
+    """What is to be shown, verified."""
+
+    claims: list[Claim]
+    citations: list[Citation]
+    rejected: list[Rejected]
+    rows: list[Row]
+    notes: list[Note]
+
+
+def from_sentences(question: Question, evidence: Sequence[Evidence], documents: Mapping[str, Document]) -> Composed:
     """The best sentences as claims, in the order of the documents; more of them where a question asks for all."""
-    if not evidence:
-        return []
-    floor = 0.0 if question.wants_all else evidence[0].probability * _BESIDE
-    chosen = [e for e in evidence if e.probability >= floor][: _MOST_LISTED if question.wants_all else _MOST_FACTS]
+    floor = evidence[0].probability * _BESIDE if evidence else 1.0
+    most = _MOST_LISTED if question.wants_all else _MOST_FACTS
+    chosen = _without_echoes([e for e in evidence if e.probability >= floor], documents)[:most]
     order = {document: n for n, document in enumerate(dict.fromkeys(e.document for e in chosen))}
     chosen.sort(key=lambda e: (order[e.document], e.start))
     drafts = []
     for e in chosen:
         document = documents[e.document]
-        words = " ".join(document.text[e.start : e.end].split())
-        drafts.append(Draft(words, ((document, e.start, e.end),)))
-    return drafts
+        drafts.append(Draft(" ".join(document.text[e.start : e.end].split()), ((document, e.start, e.end),)))
+    return Composed(*verify(drafts), [], [])
 
 
-def written(claims: Sequence[Claim]) -> str:
+def from_entries(question: Question, groups: Sequence[Sequence[Entry]]) -> Composed:
+    """A row for each group of entries that name one thing; where their amounts differ, a note shows both."""
+    drafts, kept = [], []
+    for group in groups:
+        best = group[0]
+        label = best.name + (f" — {best.amount}" if best.amount else "")
+        drafts.append(Draft(label, tuple((best.document, *span) for span in best.spans)))
+        kept.append(group)
+    claims, citations, rejected = verify(drafts)
+    failed = {r.text for r in rejected}
+    shown = [(draft, group) for draft, group in zip(drafts, kept, strict=True) if draft.text not in failed]
+    rows = [
+        Row(
+            name=group[0].name,
+            amount=group[0].amount,
+            period=next((e.period for e in group if e.period), None),
+            purpose=next((e.purpose for e in group if e.purpose), None),
+            citations=claim.citations,
+        )
+        for (_, group), claim in zip(shown, claims, strict=True)
+    ]
+    told = sum(row.amount is not None for row in rows)
+    sources = len({citation.document for citation in citations})
+    counted = f"{len(rows)} found in {sources} document{'s' * (sources != 1)}; amounts are told for {told}."
+    notes = [Note(kind="completeness", text=counted)]
+    notes += _disagreements([group for _, group in shown], len(citations) + 1)
+    return Composed(claims, citations, rejected, rows, notes)
+
+
+def _disagreements(groups: Sequence[Sequence[Entry]], first: int) -> list[Note]:
+    """A note for each group whose entries tell different amounts for one period; citations count from ``first``."""
+    notes = []
+    for group in groups:
+        by_amount: dict[str, Entry] = {}
+        for entry in group:
+            if entry.amount and entry.period == group[0].period:
+                by_amount.setdefault("".join(c for c in entry.amount if c.isdigit()), entry)
+        if len(by_amount) > 1:
+            cited = [
+                cite(e.document, e.spans[-1].start, e.spans[-1].end, first + n)
+                for n, e in enumerate(by_amount.values())
+            ]
+            first += len(cited)
+            values = " and ".join(str(e.amount) for e in by_amount.values())
+            notes.append(
+                Note(
+                    kind="disagreement",
+                    text=f"The documents tell {values} for {group[0].name}:",
+                    citations=tuple(cited),
+                )
+            )
+    return notes
+
+
+def _without_echoes(evidence: Sequence[Evidence], documents: Mapping[str, Document]) -> list[Evidence]:
+    """Evidence without sentences that say what a better one has said already, such as those of a second version."""
+    kept: list[Evidence] = []
+    said: list[frozenset[str]] = []
+    for e in evidence:
+        words = frozenset(terms(documents[e.document].text[e.start : e.end]))
+        if all(len(words & other) < 0.8 * min(len(words), len(other)) for other in said):
+            kept.append(e)
+            said.append(words)
+    return kept
+
+
+def written(composed: Composed) -> str:
     """The answer's text: each claim, then the numbers of its citations."""
-    return "\n".join(f"{claim.text} {''.join(f'[{number}]' for number in claim.citations)}" for claim in claims)
+    bullet = "- " if composed.rows else ""
+    return "\n".join(
+        f"{bullet}{claim.text} {''.join(f'[{number}]' for number in claim.citations)}" for claim in composed.claims
+    )
 
 
 def left_out(
     question: Question, evidence: Sequence[Evidence], documents: Mapping[str, Document], first: int
 ) -> list[Note]:
     """A note on sentences that would answer for another year than the one asked for; citations count from ``first``."""
-    if not evidence:
+    chosen = _without_echoes(evidence, documents)[:_MOST_NOTED]
+    if not chosen:
         return []
-    cited: list[Citation] = [
-        cite(documents[e.document], e.start, e.end, first + n) for n, e in enumerate(evidence[:_MOST_FACTS])
-    ]
+    cited = [cite(documents[e.document], e.start, e.end, first + n) for n, e in enumerate(chosen)]
     asked = ", ".join(map(str, question.periods))
     return [Note(kind="other_period", text=f"Left out because it is not about {asked}:", citations=tuple(cited))]
 
 
 def why_silent(question: Question, other_period: bool, retrieved: Sequence[Retrieved]) -> Reason:
     """Why there is no answer, from what came nearest."""
+    if not is_clear(question):
+        return "unclear_question"
+    if not retrieved:
+        return "no_documents"
     if other_period:
         return "other_period"
-    held = {t for r in retrieved[:10] for t in content_terms(f"{r.document.title or ''} {r.hit.text}")}
-    named = {term(word) for name in question.names for word in name.split()}
+    held = {t for r in retrieved for t in content_terms(f"{r.document.title or ''} {r.hit.text}")}
+    named = {t for name in question.names for t in content_terms(name)}
     wanted = named or set(question.terms)
     return "detail_not_given" if wanted and wanted <= held else "no_evidence"
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-# Years stand alone or in a date; the guards keep amounts, decimals and ordinary numbers out.
-_YEAR = r"(?<![\d.,$€£₸₽/-])((?:19|20)\d{2})(?![\d%]|[.,]\d)"
+# Years stand alone or in a date; the guards keep amounts, decimals, decades and ordinary numbers out.
+_YEAR = r"(?<![\d.,$€£₸₽/-])((?:19|20)\d{2})(?![\d%]|[.,]\d|s\b|-?[её]?х\b)"
 _RANGE = re.compile(rf"{_YEAR}\s*(?:[-–—/]|to|through|until|and|по|до|и)\s*((?:19|20)?\d{{2}})(?!\d)", re.IGNORECASE)
 _SINCE = re.compile(rf"\b(?:since|from|after|начиная с|с|после)\s+(?:\w+\s+)?{_YEAR}", re.IGNORECASE)
 _BEFORE = re.compile(rf"\b(?:before|until|till|prior to|up to|до)\s+(?:\w+\s+)?{_YEAR}", re.IGNORECASE)

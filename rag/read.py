@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from index.library import Retrieved
@@ -11,7 +12,6 @@ from index.models import Document
 from index.terms import content_terms
 from rag.models import Evidence
 from rag.question import Question
-from rag.scope import scope
 
 
 class Candidate(NamedTuple):
@@ -39,31 +39,37 @@ class Reader(Protocol):
     """Proposes evidence; it may be wrong."""
 
     name: str
-    threshold: float
-    """The probability from which evidence is shown as an answer."""
 
-    def read(self, question: Question, retrieved: Sequence[Retrieved]) -> list[Evidence]:
-        """Every sentence of the retrieved passages with its probability, best first.
+    @property
+    def thresholds(self) -> Mapping[str, float]:
+        """From which probability a "sentence" is evidence, and from which confidence "silence" is broken."""
+
+    def read(
+        self, question: Question, retrieved: Sequence[Retrieved], rarity: Mapping[str, float]
+    ) -> tuple[list[Evidence], float]:
+        """Every sentence of the retrieved passages with its probability, best first, and the confidence in any answer.
 
         Args:
             question: what is asked.
             retrieved: passages, best first.
+            rarity: for each term of the question, how rare it is (`Engine.rarity`).
         """
 
 
 class Similarity:
-    """The baseline: likeness of vectors and shared terms, and nothing learned.
-
-    Evidence from another period than the one asked for gets the probability 0 and the signal "contradicted".
-    """
+    """The baseline: likeness of vectors and shared terms, and nothing learned."""
 
     name = "similarity"
-    threshold = 0.5
+    # Chosen on corpus/cases.jsonl.
+    thresholds = MappingProxyType({"sentence": 0.5, "silence": 0.5})
 
-    def read(self, question: Question, retrieved: Sequence[Retrieved]) -> list[Evidence]:
+    def read(
+        self, question: Question, retrieved: Sequence[Retrieved], rarity: Mapping[str, float]
+    ) -> tuple[list[Evidence], float]:
         """See `Reader.read`."""
         found = [self._evidence(question, candidate) for candidate in candidates(retrieved)]
-        return sorted(found, key=lambda e: (-e.probability, -e.signals["score"], e.document, e.start))
+        found.sort(key=lambda e: (-e.probability, e.document, e.start))
+        return found, found[0].probability if found else 0.0
 
     def _evidence(self, question: Question, candidate: Candidate) -> Evidence:
         own = set(content_terms(candidate.text))
@@ -72,26 +78,17 @@ class Similarity:
         told = sum(term in own for term in wanted) / len(wanted)
         near = sum(term in around for term in wanted) / len(wanted)
         score = 0.5 * candidate.cosine + 0.25 * told + 0.25 * near
-        scoped = scope(candidate.document).of(candidate.start, candidate.end)
-        contradicted = scoped.agreement(question.periods) == "contradicted"
         return Evidence(
             document=candidate.document.id,
             start=candidate.start,
             end=candidate.end,
-            probability=0.0 if contradicted else 1 / (1 + math.exp(-_STEEPNESS * (score - _EVEN))),
-            signals={
-                "rank": candidate.rank,
-                "cosine": candidate.cosine,
-                "terms": told,
-                "terms around": near,
-                "score": score,
-                "contradicted": float(contradicted),
-            },
+            probability=1 / (1 + math.exp(-_STEEPNESS * (score - _EVEN))),
+            signals={"rank": candidate.rank, "cosine": candidate.cosine, "terms told": told, "terms around": near},
         )
 
 
 _STEEPNESS = 12.0
-_EVEN = 0.55  # the score at which a sentence is as likely to answer as not, chosen on corpus/cases.jsonl
+_EVEN = 0.55
 
 
 def candidates(retrieved: Sequence[Retrieved]) -> list[Candidate]:

@@ -6,9 +6,9 @@ tree can tell from any value.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from math import log, nan
 
 import numpy as np
@@ -17,19 +17,12 @@ from numpy.typing import NDArray
 from index.library import Retrieved
 from index.models import Document
 from index.terms import STOP, content_terms, term, terms, words
+from rag.cues import CAUSE, DATE, DEFINES, LEANS, MONEY, NUMBER, PLACE
 from rag.question import Question
 from rag.read import Candidate, candidates
 from rag.scope import scope
 
 _AGREEMENT = {"told": 2.0, "inherited": 1.0, "unknown": 0.0, "contradicted": -1.0}
-_MONEY = re.compile(r"[$€£₸₽¥]\s?\d|\d[\d.,  ]*\s?(?:%|(?:thousand|million|billion|тыс|млн|млрд)?\.?\s?(?:US )?(?:dollars?|euros?|pounds?|tenge|roubles?|rubles?|francs?|USD|EUR|GBP|KZT|RUB|CHF|долл|евро|тенге|руб|фунт|франк))")
-_NUMBER = re.compile(r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|dozen|hundred|thousand|million)\b|\b(?:один|одна|две?|три|четыре|пять|шесть|семь|восемь|девять|десять|сто|тысяч)\b", re.IGNORECASE)
-_DATE = re.compile(r"\b(?:1[0-9]|20)\d{2}\b|\b(?:January|February|March|April|May|June|July|August|September|October|November|December|Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday)\b|\b(?:январ|феврал|март|апрел|ма[йя]\b|июн|июл|август|сентябр|октябр|ноябр|декабр)|\bcentury\b|\bвек[ае]?\b")
-_CAUSE = re.compile(r"\b(?:because|due to|in order to|so that|as a result|to (?:help|support|promote|provide|train|protect|improve|make|create|allow)|for the purpose|aimed? at|since|therefore|reason|cause[ds]?|purpose|чтобы|потому|из-за|поэтому|для|с целью|ради)\b", re.IGNORECASE)
-_DEFINES = re.compile(r"\b(?:is|are|was|were) (?:an?|the|one)\b|\bmeans\b|\brefers? to\b|\bknown as\b|\bcalled\b|\bdefined\b|\bstands for\b|\s[—–-]\s(?:это\b)?|\bявля\w+", re.IGNORECASE)
-_PLACE = re.compile(r"\b(?:in|at|near|from|to|of|on)\s+(?:the\s+)?[A-ZА-ЯЁ]|\b(?:в|во|на|из|под)\s+[А-ЯЁӘҒҚҢӨҰҮҺІ]")
-_LEANS = re.compile(r"^\W*(?:it|its|he|she|they|his|her|their|this|that|these|those|such|there|also|and|but|however|он|она|они|оно|это|эти|его|её|их|также|и|но)\b", re.IGNORECASE)
-
 NAMES: tuple[str, ...] = (
     "cosine", "passage cosine", "lexical place", "vector place", "lexical share",
     "terms told", "terms around", "terms in title", "names told", "names around", "rarest told", "rarest around",
@@ -47,7 +40,7 @@ RISING = frozenset(
 
 
 def signals(
-    question: Question, retrieved: Sequence[Retrieved], rarity: dict[str, float]
+    question: Question, retrieved: Sequence[Retrieved], rarity: Mapping[str, float]
 ) -> tuple[list[Candidate], NDArray[np.float32]]:
     """The candidates of some passages, and their signals: float32 of shape (candidates, len(NAMES)).
 
@@ -61,7 +54,7 @@ def signals(
         return [], np.zeros((0, len(NAMES)), np.float32)
     wanted = {t: max(rarity.get(t, 1.0), 0.05) for t in question.terms} or {"": 1.0}
     named = {term(word) for name in question.names for word in _words(name)}
-    pairs = set(zip(question.terms, question.terms[1:], strict=False))
+    pairs = set(pairwise(question.terms))
     rarest = max(wanted, key=lambda t: wanted[t])
     top = max((r.hit.lexical_score or 0.0) for r in retrieved) or 1.0
     told = [_share(wanted, _content(c.text)) for c in found]
@@ -78,7 +71,7 @@ def signals(
     before: dict[tuple[str, int], int] = {}
     for document, starts in by_document.items():
         starts.sort()
-        for one, two in zip(starts, starts[1:], strict=False):
+        for one, two in pairwise(starts):
             if two - found[beside[document, one]].end < 100:
                 after[document, one] = beside[document, two]
                 before[document, two] = beside[document, one]
@@ -112,7 +105,7 @@ def signals(
             log(1 + c.end - c.start),
             float(kind),
             float(row),
-            float(bool(_LEANS.search(c.text))),
+            float(bool(LEANS.search(c.text))),
             float(c.text.rstrip().endswith("?")),
             nan if previous is None else found[previous].cosine,
             nan if following is None else found[following].cosine,
@@ -142,19 +135,19 @@ def _fits(question: Question, text: str, named: set[str]) -> float:
     """Whether a sentence holds something of the kind that is asked for; ``nan`` where any sentence would do."""
     match question.kind:
         case "amount" | "total":
-            return float(bool(_MONEY.search(text))) or 0.5 * float(bool(_NUMBER.search(text)))
+            return float(bool(MONEY.search(text))) or 0.5 * float(bool(NUMBER.search(text)))
         case "count":
-            return float(bool(_NUMBER.search(text)))
+            return float(bool(NUMBER.search(text)))
         case "date":
-            return float(bool(_DATE.search(text)))
+            return float(bool(DATE.search(text)))
         case "person" | "list" | "largest":
             return float(_new_names(text, named))
         case "place":
-            return float(bool(_PLACE.search(text)))
+            return float(bool(PLACE.search(text)))
         case "reason":
-            return float(bool(_CAUSE.search(text)))
+            return float(bool(CAUSE.search(text)))
         case "definition":
-            return float(bool(_DEFINES.search(text)))
+            return float(bool(DEFINES.search(text)))
         case _:
             return nan
 
@@ -187,4 +180,4 @@ def _content(text: str) -> frozenset[str]:
 @lru_cache(maxsize=20_000)
 def _pairs(text: str) -> frozenset[tuple[str, str]]:
     kept = [t for t in terms(text) if t not in STOP]
-    return frozenset(zip(kept, kept[1:], strict=False))
+    return frozenset(pairwise(kept))

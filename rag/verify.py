@@ -34,7 +34,7 @@ _SCALE = {
     "billion": "billion", "bn": "billion", "b": "billion", "млрд": "billion", "миллиард": "billion",
     "миллиарда": "billion", "миллиардов": "billion", "percent": "%", "процентов": "%", "процента": "%", "%": "%",
 }  # fmt: skip
-_CURRENCY = {
+CURRENCY = {
     "$": "USD", "usd": "USD", "us$": "USD", "dollar": "USD", "dollars": "USD", "доллар": "USD", "долларов": "USD",
     "€": "EUR", "eur": "EUR", "euro": "EUR", "euros": "EUR", "евро": "EUR",
     "£": "GBP", "gbp": "GBP", "pound": "GBP", "pounds": "GBP", "фунтов": "GBP",
@@ -135,10 +135,10 @@ def amounts(text: str) -> set[tuple[str, str, str]]:
         gap = text[match.end() : match.end() + 2]
         joined = bool(gap) and (gap[0] in "%$€£₸₽¥-\u00a0 " or gap[0].isalpha())
         scale = _SCALE.get(after[0].casefold(), "") if after and joined else ""
-        unit = _CURRENCY.get(before[1].casefold(), "") if before else ""
+        unit = CURRENCY.get(before[1].casefold(), "") if before else ""
         if not unit and joined and after:
             follower = after[1:] if scale else after[:1]
-            unit = _CURRENCY.get(follower[0].casefold(), "") if follower else ""
+            unit = CURRENCY.get(follower[0].casefold(), "") if follower else ""
         found.add((digits, scale, unit))
     return found
 

@@ -1,0 +1,330 @@
+"""Train the reader: ``python -m eval.train_reader --data DIR --work DIR``. It can be stopped at any time and run again.
+
+Three steps, each of which leaves files in the work folder and is skipped where they are there: an index of all train
+documents, the signals of every candidate sentence (in shards), and the two models:
+
+- *sentence*: gradient-boosted trees over `rag.signals`, held to rise with the signals that can only speak for a
+  sentence, scaled to probabilities on questions held back (Platt, 1999);
+- *silence*: trees over what the best sentences of a question look like; whether the question has any answer.
+
+Negatives come in four kinds, because a model that has seen one kind only learns what sets that kind apart: sentences
+beside the answer, paragraphs that almost answer (SQuAD 2), what our own search brings up from all other documents, and
+questions whose document is withheld. Every choice is judged by leaving one whole data set out.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import zlib
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import click
+import numpy as np
+from numpy.typing import NDArray
+
+from eval.training import Example, TrainingSet, read
+from index.library import Index, Retrieved
+from rag.learned import SILENCE, silence_signals
+from rag.question import understand
+from rag.signals import NAMES, RISING, signals
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SEED = 1
+_SHARD = 400  # questions in one file of signals
+_DEPTH = 60  # passages that a question is searched to, of which up to _READ are kept
+_READ = 20
+_WEIGHTS = Path(__file__).parents[1] / "rag" / "weights"
+_SETS = ("squad2_dev_half", "selqa", "qed", "nq_open_oracle")
+_TREES = {"sentence": 300, "silence": 120}
+
+Floats = NDArray[np.float32]
+
+
+class Table(NamedTuple):
+    """Signals of candidates, a row each: (n, len(NAMES)); the label; the question's number; the number of its set."""
+
+    signals: Floats
+    label: NDArray[np.int64]
+    question: NDArray[np.int64]
+    data_set: NDArray[np.int64]
+
+
+@click.command()
+@click.option("--data", type=click.Path(path_type=Path), required=True, help="The folder of public data.")
+@click.option("--work", type=click.Path(path_type=Path), required=True, help="Where checkpoints are kept.")
+def main(data: Path, work: Path) -> None:
+    """Train the reader on the public train sets and write its weights and scores."""
+    training = read(data)
+    work.mkdir(parents=True, exist_ok=True)
+    table = _table(training, work)
+    scores = {"left out": {name: _left_out(table, n) for n, name in enumerate(_SETS)}}
+    held = table.question % 5 == 0
+    sentence = _fit("sentence", _rows(table, ~held))
+    scale = _platt(sentence.predict(table.signals[held], raw_score=True), table.label[held])
+    probability = _sigmoid(scale[0] * sentence.predict(table.signals, raw_score=True) + scale[1])
+    questions, answerable, number = _questions(table, probability)
+    kept = number % 5 != 0
+    silence = _fit("silence", Table(questions[kept], answerable[kept], number[kept], number[kept]))
+    silence_scale = _platt(silence.predict(questions[~kept], raw_score=True), answerable[~kept])
+    confidence = _sigmoid(silence_scale[0] * silence.predict(questions[~kept], raw_score=True) + silence_scale[1])
+    chosen = {
+        "sentence": _best_threshold(probability[held], table.label[held]),
+        "silence": _best_threshold(confidence, answerable[~kept], balanced=True),
+    }
+    _WEIGHTS.mkdir(exist_ok=True)
+    _export(sentence, scale, len(NAMES), _WEIGHTS / "sentence.onnx")
+    _export(silence, silence_scale, len(SILENCE), _WEIGHTS / "silence.onnx")
+    (_WEIGHTS / "thresholds.json").write_text(json.dumps(chosen, indent=1) + "\n")
+    gains = dict(zip(NAMES, sentence.feature_importance("gain").round().tolist(), strict=True))
+    report = {
+        **scores,
+        "questions": len(answerable),
+        "sentences": len(table.label),
+        "thresholds": chosen,
+        "gain": gains,
+    }
+    report["held back"] = _scores(probability[held], table.label[held], table.question[held])
+    report["silence AUC"] = _auc(answerable[~kept], confidence)
+    (_WEIGHTS / "scores.json").write_text(json.dumps(report, indent=1) + "\n")
+    click.echo(json.dumps(report, indent=1))
+
+
+def _table(training: TrainingSet, work: Path) -> Table:
+    """All signals, from the shards on disk or made now."""
+    examples = [example for example in training.examples if example.source in _SETS]
+    random.Random(SEED).shuffle(examples)
+    shards = []
+    with Index(work / "train.index") as index:
+        missing = (d for d in training.documents.values() if not index.engine.store.has(d.id))
+        for done, _ in enumerate(index.add_documents(missing), 1):
+            if done % 500 == 0:
+                click.echo(f"{done} documents encoded")
+        for at in range(0, len(examples), _SHARD):
+            path = work / f"signals-{at:06d}.npz"
+            if not path.exists():
+                rows = list(_signals(training, index, examples[at : at + _SHARD], at))
+                parts = [np.concatenate(column) for column in zip(*rows, strict=True)]
+                temporary = path.with_suffix(".tmp.npz")
+                np.savez(temporary, *parts)
+                temporary.replace(path)
+                click.echo(f"{at + _SHARD} of {len(examples)} questions read")
+            with np.load(path, allow_pickle=False) as shard:
+                shards.append([shard[name] for name in shard.files])
+    return Table(*(np.concatenate(column) for column in zip(*shards, strict=True)))
+
+
+def _signals(training: TrainingSet, index: Index, examples: Sequence[Example], first: int) -> Iterator[Table]:
+    vectors = index.encoder.encode([example.question for example in examples])
+    for number, (example, vector) in enumerate(zip(examples, vectors, strict=True), first):
+        question = understand(example.question)
+        chance = random.Random(zlib.crc32(example.question.encode()))
+        withheld = example.answerable and chance.random() < 0.25
+        # Dropping a share of the others makes libraries of every size out of one large one.
+        dropped = chance.random() * 0.95
+        found = index.retrieve(example.question, _DEPTH, vector=vector)
+        kept = [r for r in found if _keep(r, example, withheld, chance.random() > dropped)][:_READ]
+        if not kept:
+            continue
+        rarity = dict(zip(question.terms, index.engine.rarity(question.terms), strict=True))
+        candidates, rows = signals(question, kept, rarity)
+        label = np.array([_label(training, example, withheld, c.document.id, c.start, c.end) for c in candidates])
+        known = label >= 0
+        count = int(known.sum())
+        yield Table(
+            rows[known],
+            label[known],
+            np.full(count, number),
+            np.full(count, _SETS.index(example.source)),
+        )
+
+
+def _keep(found: Retrieved, example: Example, withheld: bool, lucky: bool) -> bool:
+    return not withheld if found.document.id == example.document else lucky
+
+
+def _label(training: TrainingSet, example: Example, withheld: bool, document: str, start: int, end: int) -> int:
+    """1 for an answer, 0 for none, -1 where nobody knows: the same article, or the same words, elsewhere."""
+    if document == example.document:
+        if withheld or not example.answerable:
+            return 0
+        return int(any(min(b, end) - max(a, start) >= 0.5 * min(b - a, end - start) for a, b in example.gold))
+    if not example.answerable:
+        return 0
+    gold, other = training.documents[example.document], training.documents[document]
+    if gold.title == other.title and example.source != "squad2_dev_half":
+        return -1
+    text = other.text[start:end].casefold()
+    same = example.source != "selqa" and any(b - a > 3 and gold.text[a:b].casefold() in text for a, b in example.gold)
+    return -1 if same else 0
+
+
+def _rows(table: Table, which: NDArray[np.bool_]) -> Table:
+    return Table(table.signals[which], table.label[which], table.question[which], table.data_set[which])
+
+
+def _fit(name: str, table: Table) -> Any:  # noqa: ANN401  LightGBM has no types
+    import lightgbm
+
+    rising = [int(signal in RISING) for signal in NAMES] if name == "sentence" else [0] * len(SILENCE)
+    settings = {
+        "objective": "binary", "learning_rate": 0.05, "num_leaves": 31 if name == "sentence" else 8,
+        "min_data_in_leaf": 100 if name == "sentence" else 40, "feature_fraction": 0.7, "bagging_fraction": 0.7,
+        "bagging_freq": 1, "lambda_l2": 5, "monotone_constraints": rising, "seed": SEED, "deterministic": True,
+        "num_threads": 2, "verbose": -1,
+    }  # fmt: skip
+    return lightgbm.train(settings, lightgbm.Dataset(table.signals, table.label), _TREES[name])
+
+
+def _questions(table: Table, probability: NDArray[np.float64]) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
+    """For each question the signals of its best sentences, whether it has an answer, and its number."""
+    rows, answerable, numbers = [], [], []
+    for part in _by_question(table.question):
+        rows.append(silence_signals(table.signals[part], probability[part]))
+        answerable.append(int(table.label[part].any()))
+        numbers.append(int(table.question[part.start]))
+    return np.array(rows, np.float32), np.array(answerable), np.array(numbers)
+
+
+def _by_question(question: NDArray[np.int64]) -> Iterator[slice]:
+    edges = [0, *(np.flatnonzero(np.diff(question)) + 1).tolist(), len(question)]
+    for start, end in pairwise(edges):
+        yield slice(start, end)
+
+
+def _left_out(table: Table, data_set: int) -> Mapping[str, dict[str, float]]:
+    """Scores on one set of a model that has not seen it, beside those of the plain cosine."""
+    test = _rows(table, table.data_set == data_set)
+    learned = _fit("sentence", _rows(table, table.data_set != data_set)).predict(test.signals)
+    cosine = test.signals[:, NAMES.index("cosine")].astype(np.float64)
+    return {
+        "learned": _scores(learned, test.label, test.question),
+        "cosine": _scores(cosine, test.label, test.question),
+    }
+
+
+def _scores(score: NDArray[np.float64], label: NDArray[np.int64], question: NDArray[np.int64]) -> dict[str, float]:
+    """Whether the best sentence answers and its score tells answerable questions; the best sentence F1."""
+    best, answerable, right = [], [], []
+    for part in _by_question(question):
+        best.append(score[part].max())
+        answerable.append(int(label[part].any()))
+        if answerable[-1]:
+            right.append(label[part][score[part].argmax()])
+    grid = np.quantile(score, np.linspace(0.8, 0.999, 80))
+    f1 = max(
+        2 * float(((score >= t) & (label == 1)).sum()) / float((score >= t).sum() + (label == 1).sum()) for t in grid
+    )
+    return {
+        "questions": len(best),
+        "best sentence answers": round(float(np.mean(right)), 4),
+        "answerability AUC": round(_auc(np.array(answerable), np.array(best)), 4),
+        "sentence F1 at its best threshold": round(f1, 4),
+    }
+
+
+def _auc(label: NDArray[np.int64], score: NDArray[np.float64]) -> float:
+    """The chance that a positive scores above a negative (Mann and Whitney, 1947); 0.5 where there is only one kind."""
+    positive, negative = score[label == 1], np.sort(score[label == 0])
+    if not len(positive) or not len(negative):
+        return 0.5
+    below = np.searchsorted(negative, positive, "left") + np.searchsorted(negative, positive, "right")
+    return float(below.mean() / 2 / len(negative))
+
+
+def _best_threshold(score: NDArray[np.float64], label: NDArray[np.int64], balanced: bool = False) -> float:
+    """The threshold with the best F1, or the best mean of the two accuracies."""
+    grid = np.linspace(0.02, 0.98, 97)
+
+    def value(t: float) -> float:
+        hit = score >= t
+        if balanced:
+            return float(hit[label == 1].mean() + (~hit)[label == 0].mean()) / 2
+        return 2 * float((hit & (label == 1)).sum()) / float(hit.sum() + (label == 1).sum())
+
+    return round(float(max(grid, key=value)), 2)
+
+
+def _sigmoid(raw: NDArray[np.float64]) -> NDArray[np.float64]:
+    return 1 / (1 + np.exp(-raw))
+
+
+def _platt(raw: NDArray[np.float64], label: NDArray[np.int64]) -> tuple[float, float]:
+    """Slope and offset that turn raw scores into probabilities, by Newton's method on the log loss."""
+    design = np.stack([raw, np.ones_like(raw)], axis=1)
+    weights = np.array([1.0, 0.0])
+    for _ in range(25):
+        p = _sigmoid(design @ weights)
+        curvature = (design * (p * (1 - p))[:, None]).T @ design + 1e-9 * np.eye(2)
+        weights -= np.linalg.solve(curvature, design.T @ (p - label))
+    return float(weights[0]), float(weights[1])
+
+
+def _export(booster: Any, scale: tuple[float, float], width: int, path: Path) -> None:  # noqa: ANN401  LightGBM has no types
+    """Write trees and scaling as one ONNX graph, and check that it gives the same probabilities."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    nodes: dict[str, list[Any]] = {
+        f"nodes_{name}": []
+        for name in (
+            "treeids", "nodeids", "featureids", "values", "modes", "truenodeids", "falsenodeids",
+            "missing_value_tracks_true",
+        )
+    }  # fmt: skip
+    leaves: dict[str, list[Any]] = {f"target_{name}": [] for name in ("treeids", "nodeids", "ids", "weights")}
+    for tree in booster.dump_model()["tree_info"]:
+        _flatten(tree["tree_index"], tree["tree_structure"], nodes, leaves)
+    graph = helper.make_graph(
+        [
+            helper.make_node(
+                "TreeEnsembleRegressor", ["signals"], ["raw"], domain="ai.onnx.ml", n_targets=1, **nodes, **leaves
+            ),
+            helper.make_node("Mul", ["raw", "slope"], ["scaled"]),
+            helper.make_node("Add", ["scaled", "offset"], ["moved"]),
+            helper.make_node("Sigmoid", ["moved"], ["probability"]),
+        ],
+        path.stem,
+        [helper.make_tensor_value_info("signals", TensorProto.FLOAT, [None, width])],
+        [helper.make_tensor_value_info("probability", TensorProto.FLOAT, [None, 1])],
+        [
+            helper.make_tensor(name, TensorProto.FLOAT, [1], [v])
+            for name, v in zip(("slope", "offset"), scale, strict=True)
+        ],
+    )
+    imports = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 1)]
+    onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), path)
+
+
+def _flatten(tree: int, node: dict[str, Any], nodes: dict[str, list[Any]], leaves: dict[str, list[Any]]) -> int:
+    """Append a node and all below it; returns its number in its tree."""
+    number = sum(1 for t in reversed(nodes["nodes_treeids"]) if t == tree)
+    leaf = "leaf_value" in node
+    at = len(nodes["nodes_treeids"])
+    for name, value in (
+        ("treeids", tree),
+        ("nodeids", number),
+        ("featureids", 0 if leaf else node["split_feature"]),
+        ("values", 0.0 if leaf else node["threshold"]),
+        ("modes", "LEAF" if leaf else "BRANCH_LEQ"),
+        ("truenodeids", 0),
+        ("falsenodeids", 0),
+        ("missing_value_tracks_true", 0 if leaf else int(node["default_left"])),
+    ):
+        nodes[f"nodes_{name}"].append(value)
+    if leaf:
+        for name, value in (("treeids", tree), ("nodeids", number), ("ids", 0), ("weights", node["leaf_value"])):
+            leaves[f"target_{name}"].append(value)
+    else:
+        nodes["nodes_truenodeids"][at] = _flatten(tree, node["left_child"], nodes, leaves)
+        nodes["nodes_falsenodeids"][at] = _flatten(tree, node["right_child"], nodes, leaves)
+    return number
+
+
+if __name__ == "__main__":
+    main()

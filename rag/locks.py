@@ -1,0 +1,58 @@
+"""What evidence must agree with, however likely it looks: the years, the names and the kind of thing asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from index.models import Document
+from index.terms import content_terms
+from rag.cues import DATE, MONEY, NUMBER
+from rag.models import Evidence
+from rag.question import Question
+from rag.scope import scope
+
+
+class Locked(NamedTuple):
+    """Evidence that may be shown, and evidence that is of another period than the one asked for; best first."""
+
+    evidence: list[Evidence]
+    other_period: list[Evidence]
+
+
+def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[str, Document]) -> Locked:
+    """Sort evidence by whether it agrees with a question."""
+    kept: list[Evidence] = []
+    other: list[Evidence] = []
+    held: dict[str, frozenset[str]] = {}
+    for e in evidence:
+        document = documents[e.document]
+        text = document.text[e.start : e.end]
+        if e.document not in held:
+            held[e.document] = frozenset(content_terms(f"{document.title or ''} {document.text}"))
+        if not _fits(question, text) or not _speaks_of(question, held[e.document]):
+            continue
+        if scope(document).of(e.start, e.end).agreement(question.periods) == "contradicted":
+            other.append(e)
+        else:
+            kept.append(e)
+    return Locked(kept, [e for e in other if e.probability >= 0.1])
+
+
+def _fits(question: Question, text: str) -> bool:
+    """Whether a sentence holds a thing of the kind that is asked for."""
+    match question.kind:
+        case "amount" | "total":
+            return bool(MONEY.search(text) or NUMBER.search(text))
+        case "count":
+            return bool(NUMBER.search(text))
+        case "date":
+            return bool(DATE.search(text) or NUMBER.search(text))
+        case _:
+            return True
+
+
+def _speaks_of(question: Question, held: frozenset[str]) -> bool:
+    """Whether a document holds the words of every name in a question, if any are in its script."""
+    names = [set(content_terms(name)) for name in question.names]
+    return all(name <= held for name in names if all(t.isascii() for t in name) == any(t.isascii() for t in held))

@@ -1,0 +1,262 @@
+"""The entries of a list: every table row and every recipient in the documents in scope, merged where they are one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from index.models import Block, Document, Span
+from index.split import sentences
+from index.terms import content_terms, term, terms
+from rag.cues import LEANS, MONEY
+from rag.names import Mention, mentions, recipients, same
+from rag.periods import Period, periods
+from rag.question import Question
+from rag.scope import scope
+from rag.verify import CURRENCY
+
+_NAME = re.compile(
+    r"grantee|recipient|organi[sz]ation|name|partner|beneficiary|awardee|applicant|company|получател|организаци|назван|партн[её]р",
+    re.IGNORECASE,
+)
+_AMOUNT = re.compile(r"amount|sum\b|grant\b|award|value|paid|budget|usd|eur|gbp|kzt|сумма|размер|грант", re.IGNORECASE)
+_PURPOSE = re.compile(r"purpose|project|^for$|aim|use|description|назначени|цель|проект|^на что$", re.IGNORECASE)
+_PERIOD = re.compile(r"^(?:year|period|decided|awarded|approved|start|from|год|период|решени)", re.IGNORECASE)
+_CURRENCY = re.compile(r"currency|валюта", re.IGNORECASE)
+_PART = re.compile(r"instalment|visited|impression|paid on|платеж", re.IGNORECASE)
+_SUMMED = re.compile(r"^\W*(?:grand |sub)?(?:total|sum|all|итого|всего)\b", re.IGNORECASE)
+_NUMBERED = re.compile(r"number|\bno\b|\bid\b|номер|№", re.IGNORECASE)
+_NOT_MADE = re.compile(
+    r"\b(?:withdrawn|refused|rejected|cancelled|declined|отозван\w*|отклон[её]н\w*)\b", re.IGNORECASE
+)
+
+# Words that ask for a grant or its receiver; they say nothing of which one.
+GENERIC = frozenset(
+    terms(
+        "receive received recipient recipients get got given give grant grants granted grantee grantees award "
+        "awarded awards fund funded funds funding money list lists name names organisation organization "
+        "organisations organizations group groups project projects support supported sponsor amount amounts sum "
+        "sums total paid pay year report reports all which who every much many made make how largest biggest "
+        "smallest count number went go goes pounds каждый все получить получил получили получено грант гранты "
+        "грантов деньги организация организации сумма сколько выделил выделили выделено список год году назовите "
+        "перечислите кто какие кому самый большой крупный"
+    )
+)  # fmt: skip
+_CURRENCY_WORDS = {
+    term(word): code
+    for code, words in {
+        "KZT": "tenge тенге", "EUR": "euro евро", "USD": "dollar доллар", "GBP": "pound sterling фунт стерлингов",
+        "RUB": "rouble ruble рубль", "CHF": "franc франк",
+    }.items()
+    for word in words.split()
+}  # fmt: skip
+ABOUT_RECEIPT = re.compile(
+    r"\b(?:receiv\w*|recipients?|grant\w*|award\w*|fund(?:ed|ing|s)?|got|given|gave|beneficiar\w*|money|support\w*|"
+    r"получ\w*|грант\w*|выдел\w*|достал\w*|профинансир\w*|деньг\w*)\b",
+    re.IGNORECASE,
+)
+
+
+class Entry(NamedTuple):
+    """One entry, as one place tells it; the amount as written there."""
+
+    name: str
+    amount: str | None
+    period: str | None
+    purpose: str | None
+    document: Document
+    spans: tuple[Span, ...]
+    row: bool
+
+
+def entries(question: Question, documents: Iterable[Document]) -> tuple[list[Entry], list[Entry]]:
+    """All entries of the documents for a question, and those that are of another period than the one asked for.
+
+    A name in the question is what a document is about (who gives), or an entry's own: then only that entry counts.
+    """
+    inside: list[Entry] = []
+    outside: list[Entry] = []
+    for document in documents:
+        about = lead(document)
+        own = [name for name in question.names if not _is_about(name, about)]
+        wanted = _residual(question, about)
+        for found, fits in (*_from_tables(question, document, wanted), *_from_prose(question, document, wanted)):
+            if not own or any(same(name, found.name) for name in own):
+                (inside if fits else outside).append(found)
+    return inside, outside
+
+
+def _is_about(name: str, about: str) -> bool:
+    """Whether a document's lead speaks of a name, in full or by its initials."""
+    held = set(terms(about))
+    return set(terms(name)) <= held or any(same(name, mention.text) for mention in mentions(about))
+
+
+def merged(found: Sequence[Entry]) -> list[list[Entry]]:
+    """Entries that name one thing, together, in the order in which they first appear; rows and amounts come first."""
+    groups: list[list[Entry]] = []
+    for entry in found:
+        group = next((g for g in groups if any(same(entry.name, other.name) for other in g)), None)
+        if group is None:
+            groups.append([entry])
+        else:
+            group.append(entry)
+    return [sorted(group, key=lambda e: (e.amount is None, not e.row)) for group in groups]
+
+
+def _residual(question: Question, about: str) -> tuple[set[str], set[str]]:
+    """Terms that an entry must hold beside what its document says of itself, and the currencies it must be in."""
+    told = set(terms(about)) | {t for name in question.names for t in terms(name)}
+    currencies = {_CURRENCY_WORDS[t] for t in question.terms if t in _CURRENCY_WORDS}
+    return {t for t in question.terms if t not in GENERIC | told and t not in _CURRENCY_WORDS}, currencies
+
+
+def lead(document: Document, length: int = 700) -> str:
+    """The words in which a document says what it is about."""
+    kept = [document.text[b.start : b.end] for b in document.blocks if b.kind not in ("leftover", "row", "footnote")]
+    return "\n".join((document.title or "", document.publisher or "", *kept))[:length]
+
+
+def _from_tables(
+    question: Question, document: Document, wanted: tuple[set[str], set[str]]
+) -> Iterable[tuple[Entry, bool]]:
+    rows = [block for block in document.blocks if block.kind == "row" and block.cells]
+    for block in rows:
+        cells = {cell.header: document.text[cell.start : cell.end] for cell in block.cells}
+        name = next((cells[h] for h in cells if _NAME.search(h) and not _AMOUNT.search(h)), None)
+        if name is None or any(_PART.search(header) for header in cells):
+            continue
+        text = document.text[block.start : block.end]
+        if _NOT_MADE.search(text) or _SUMMED.search(name) or len(name) > 90:
+            continue
+        amount = _amount_of(cells)
+        heading = scope(document).of(block.start, block.end)
+        told = next((periods(cells[h]) for h in cells if _PERIOD.search(h) and periods(cells[h])), ())
+        # What the table is about weighs more than a date in a cell, which may be that of a payment or an end.
+        known = heading.heading or _title_periods(document) or told or heading.lead
+        fits = not question.periods or any(a.meets(k) for a in question.periods for k in known)
+        held = set(content_terms(text)) | {t for h in _headings(document, block) for t in content_terms(h)}
+        if not _holds(wanted, held, text, amount):
+            continue
+        purpose = next((cells[h] for h in cells if _PURPOSE.search(h) and cells[h] != name), None)
+        yield Entry(name, amount, _shown(known), purpose, document, (Span(block.start, block.end),), True), fits
+
+
+def _amount_of(cells: dict[str, str]) -> str | None:
+    for header, value in cells.items():
+        if (
+            _AMOUNT.search(header)
+            and not _NAME.search(header)
+            and not _NUMBERED.search(header)
+            and re.search(r"\d", value)
+        ):
+            currency = next((cells[h] for h in cells if _CURRENCY.search(h)), None)
+            if currency and not MONEY.search(value):
+                return f"{currency} {value}"
+            return value
+    return None
+
+
+def _from_prose(
+    question: Question, document: Document, wanted: tuple[set[str], set[str]]
+) -> Iterable[tuple[Entry, bool]]:
+    """Recipients named in sentences; an amount in a following sentence that leans on them is theirs."""
+    last: tuple[Mention, Span, bool] | None = None  # who a sentence that leans would speak of
+    told = False
+    for block in document.blocks:
+        if block.kind not in ("paragraph", "item", "footnote"):
+            continue
+        for span in sentences(document.text, block.start, block.end, document.language):
+            text = document.text[span.start : span.end]
+            scoped = scope(document).of(*span)
+            agreement = scoped.agreement(question.periods)
+            fits = agreement != "contradicted"
+            found = [] if _NOT_MADE.search(text) else recipients(" ".join(text.split()))
+            found = [m for m in found if not any(same(m.text, name) for name in question.names)]
+            money = _money(text)
+            listed = _LISTED.match(text) if block.kind == "item" else None
+            if listed and money:
+                found = [Mention(listed[1], 0, 0, True)]
+            if not found:
+                if last and money and not told and LEANS.search(text) and _GOT.search(text) and fits == last[2]:
+                    yield _entry(last[0], money[0], document, (last[1], span), scoped.heading or scoped.lead), fits
+                    told = True
+                named = [m for m in mentions(" ".join(text.split())) if m.organisation]
+                if named and not any(same(named[0].text, name) for name in question.names):
+                    last, told = (named[0], span, fits), False
+                continue
+            held = set(content_terms(text)) | {t for h in _headings(document, block) for t in content_terms(h)}
+            if not _holds(wanted, held, text, None):
+                last = None
+                continue
+            for number, mention in enumerate(found):
+                amount = None
+                if money and (len(found) == 1 or len(money) == len(found)):
+                    amount = money[min(number, len(money) - 1)]
+                yield _entry(mention, amount, document, (span,), scoped.heading or scoped.lead), fits
+                last, told = (mention, span, fits), amount is not None
+
+
+_GOT = re.compile(r"\b(?:grant|received|got|given|awarded|granted|paid|получ\w+|грант\w*)\b(?!s)", re.IGNORECASE)
+_LISTED = re.compile(r"^\W*([^\W\d_][^,:;]{2,80}?)(?:,[^:;]{0,80})?\s*[:–—-]\s")
+
+
+def _entry(
+    mention: Mention, amount: str | None, document: Document, spans: tuple[Span, ...], period: tuple[Period, ...]
+) -> Entry:
+    return Entry(mention.text, amount, _shown(period), None, document, spans, False)
+
+
+def _money(text: str) -> list[str]:
+    """The sums of money in a text, as written."""
+    return [" ".join(m[0].split()).rstrip(" .,;") for m in _SUM.finditer(text)]
+
+
+_UNITS = "|".join(sorted((re.escape(u) for u in CURRENCY if len(u) > 1), key=len, reverse=True))
+_SUM = re.compile(
+    rf"(?:US)?[$€£₸₽¥]\s?\d[\d,.\u00a0]*\d?(?:\s?(?:thousand|million|billion|тыс\w*|млн|млрд)\b\.?)?|"
+    rf"\b(?:USD|EUR|GBP|KZT|RUB|CHF)\s?\d[\d,.\u00a0 ]*\d|"
+    rf"\d[\d,.\u00a0]*(?: \d{{3}})*(?:\s?(?:thousand|million|billion|тыс\w*|млн|млрд)\.?)?\s(?:{_UNITS})\b",
+    re.IGNORECASE,
+)
+
+
+def _holds(wanted: tuple[set[str], set[str]], held: set[str], text: str, amount: str | None) -> bool:
+    left, currencies = wanted
+    if currencies and not any(code in _codes(amount or text) for code in currencies):
+        return False
+    return left <= held
+
+
+_UNIT_PATTERNS = [
+    (re.compile(rf"(?<!\w){re.escape(unit)}(?![^\W\d])", re.IGNORECASE), code) for unit, code in CURRENCY.items()
+]
+
+
+def _codes(text: str) -> set[str]:
+    return {
+        code
+        for unit, code in CURRENCY.items()
+        if re.search(rf"(?<![\w]){re.escape(unit)}(?!\w)|{re.escape(unit)}(?=\d)", text.casefold())
+    }
+
+
+def _headings(document: Document, block: Block) -> list[str]:
+    """The headings that stand over a block."""
+    path: list[tuple[int, str]] = []
+    for other in document.blocks:
+        if other.start > block.start:
+            break
+        if other.kind == "heading":
+            path = [(level, text) for level, text in path if level < other.level]
+            path.append((other.level, document.text[other.start : other.end]))
+    return [text for _, text in path]
+
+
+def _title_periods(document: Document) -> tuple[Period, ...]:
+    return periods(f"{document.title or ''} {document.source.rsplit('/', 1)[-1].replace('-', ' ').replace('_', ' ')}")
+
+
+def _shown(known: tuple[Period, ...]) -> str | None:
+    return ", ".join(map(str, known)) or None
