@@ -10,13 +10,13 @@ from index.errors import UsageError
 from index.filters import Where
 from index.library import Index, Mode, Retrieved
 from index.models import Added, Document, Hit, Listed
-from rag.compose import Composed, from_entries, from_sentences, left_out, nearest, silence, why_silent, written
+from rag.compose import Composed, from_lists, from_sentences, left_out, nearest, silence, why_silent, written
 from rag.learned import Trained
-from rag.locks import Locked, lock
+from rag.locks import Locked, lock, says
 from rag.models import Answer, Reason
 from rag.question import Question, is_clear, understand
 from rag.read import Reader, Similarity
-from rag.rows import ABOUT_RECEIPT, entries, merged
+from rag.rows import ABOUT_RECEIPT
 
 PASSAGES = 20  # how many passages are read for a question
 READERS: Mapping[str, Callable[[], Reader]] = {Trained.name: Trained, Similarity.name: Similarity}
@@ -121,14 +121,17 @@ class Assistant:
     def _compose(
         self, question: Question, locked: Locked, documents: Mapping[str, Document], confidence: float
     ) -> Composed:
-        """Rows where a list of receivers is asked for and there are any, else the sentences that stand."""
-        if question.kind == "list" and ABOUT_RECEIPT.search(question.text):
-            groups = merged(entries(question, documents.values())[0])
-            if len(groups) > 1:
-                return from_entries(question, groups)
+        """Rows where what was given to whom is asked and the documents list it, else the sentences that stand."""
         thresholds = self.reader.thresholds
         good = [e for e in locked.evidence if e.probability >= thresholds["sentence"]]
-        return from_sentences(question, good if confidence >= thresholds["silence"] else [], documents)
+        if confidence < thresholds["silence"]:
+            good = []
+        if ABOUT_RECEIPT.search(question.text):
+            answered = any(says(question, documents[e.document].text[e.start : e.end]) for e in good)
+            listed = from_lists(question, list(documents.values()), answered)
+            if listed:
+                return listed
+        return from_sentences(question, good, documents)
 
 
 def _next(composed: Composed) -> int:

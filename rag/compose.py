@@ -8,9 +8,10 @@ from typing import NamedTuple
 from index.library import Retrieved
 from index.models import Document
 from index.terms import content_terms, terms
+from rag.compute import computed
 from rag.models import Citation, Claim, Evidence, Nearest, Note, Reason, Rejected, Row
 from rag.question import Question, is_clear
-from rag.rows import Entry
+from rag.rows import Entry, entries, known_as, merged
 from rag.verify import Draft, cite, verify
 
 _MOST_FACTS = 3
@@ -43,7 +44,58 @@ def from_sentences(question: Question, evidence: Sequence[Evidence], documents: 
     return Composed(*verify(drafts), [], [])
 
 
-def from_entries(question: Question, groups: Sequence[Sequence[Entry]]) -> Composed:
+def from_lists(question: Question, documents: Sequence[Document], answered: bool) -> Composed | None:
+    """What the tables and the recipients named in whole documents tell; ``None`` where sentences answer better.
+
+    Args:
+        question: about who was given what.
+        documents: each is gone through from beginning to end.
+        answered: whether a sentence answers already; then a number is only worked out where a comparison is asked for.
+    """
+    aliases = [pair for document in documents for pair in known_as(document)]
+    inside, _ = entries(question, documents, aliases)
+    groups = merged(inside, aliases)
+    match question.kind:
+        case "list" if len(groups) > 1:
+            return from_entries(groups)
+        case "amount" if len(groups) == 1 and question.names:
+            told = [entry for entry in groups[0] if entry.amount]
+            return from_places(told) if told else None
+        case "comparison" if question.names and groups:
+            years = [e for group in groups for e in _one_a_year(group)]
+            composed = from_entries([[e] for e in years])
+            claims = computed(question, composed.rows)
+            return composed._replace(claims=[*claims, *composed.claims]) if claims else None
+        case "count" | "total" | "largest" if len(groups) > 1 and not answered:
+            composed = from_entries(groups)
+            claims = computed(question, composed.rows)
+            return composed._replace(claims=[*claims, *composed.claims]) if claims else None
+        case _:
+            return None
+
+
+def _one_a_year(group: Sequence[Entry]) -> list[Entry]:
+    """The best entry of each period."""
+    return list({e.period: e for e in reversed(group) if e.amount}.values())
+
+
+def from_places(found: Sequence[Entry]) -> Composed:
+    """The sentence or row of the best entry as a claim, and of each that tells another amount, with a note on that."""
+    differing = list({"".join(filter(str.isdigit, e.amount or "")): e for e in reversed(found)}.values())[::-1]
+    drafts = []
+    for entry in differing[:_MOST_FACTS]:
+        start, end = entry.spans[-1]
+        spans = tuple((entry.document, *span) for span in entry.spans)
+        drafts.append(Draft(" ".join(entry.document.text[start:end].split()), spans))
+    claims, citations, rejected = verify(drafts)
+    notes = []
+    if len(claims) > 1:
+        values = " and ".join(str(e.amount) for e in differing[:_MOST_FACTS])
+        notes.append(Note(kind="disagreement", text=f"The documents differ: {values}."))
+    return Composed(claims, citations, rejected, [], notes)
+
+
+def from_entries(groups: Sequence[Sequence[Entry]]) -> Composed:
     """A row for each group of entries that name one thing; where their amounts differ, a note shows both."""
     drafts, kept = [], []
     for group in groups:

@@ -49,3 +49,11 @@ LEANS = _any(
     r"^\W*(?:it|its|he|she|they|his|her|their|this|that|these|those|such|there|also|and|but|however)\b",
     r"^\W*(?:он|она|они|оно|это|эти|его|её|их|также|и|но)\b",
 )
+SUPERLATIVE = _any(
+    r"\b(?:largest|biggest|highest|most|smallest|lowest|least|greatest)\b",
+    r"\b(?:наибольш\w+|крупнейш\w+|наименьш\w+|сам(?:ый|ая|ое|ую|ым) (?:больш|крупн|мал)\w+)\b",
+)
+TOTAL = _any(
+    r"\b(?:total\w*|altogether|together|in all|sum|add(?:s|ed)? up|overall|worth)\b",
+    r"\b(?:всего|итого|общ\w+|сумм\w+)\b",
+)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from index.models import Document
 from index.terms import content_terms
-from rag.cues import DATE, MONEY, NUMBER
+from rag.cues import DATE, MONEY, NUMBER, SUPERLATIVE, TOTAL
 from rag.models import Evidence
 from rag.question import Question
 from rag.scope import scope
@@ -37,6 +37,17 @@ def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[st
         else:
             kept.append(e)
     return Locked(kept, [e for e in other if e.probability >= 0.1])
+
+
+def says(question: Question, text: str) -> bool:
+    """Whether a sentence itself says what could also be worked out: the number, the largest, the total."""
+    match question.kind:
+        case "largest":
+            return bool(SUPERLATIVE.search(text))
+        case "total":
+            return bool(TOTAL.search(text) and MONEY.search(text))
+        case _:
+            return _fits(question, text)
 
 
 def _fits(question: Question, text: str) -> bool:

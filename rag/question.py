@@ -36,7 +36,8 @@ _RULES: dict[Kind, tuple[str, ...]] = {
         r"\bсколько\b(?!.*\b(?:денег|долларов|тенге|рублей|евро|получ\w+|выдел\w+|стоил\w*|составил\w*))",
     ),
     "amount": (
-        r"\bhow much\b|\bamounts?\b|\bsize of\b|\bwhat did .* cost\b",
+        r"\bhow (?:much|large|big)\b|\bamounts?\b|\bsize of\b|\bwhat did .* cost\b|\bwhat sum\b",
+        r"\bwhat (?:did|has|was) .*\b(?:get|receive|granted|awarded|given|paid)\b(?! .*\bfor\b)",
         r"\b(?:what|which) (?:was|is|were|are)?\s*(?:the )?(?:\w+ )?(?:sum|cost|budget|price|value|funding)\b",
         r"\bсколько\b|\bсумм\w+\b|\bкаков.*\b(?:размер|бюджет|стоимость)",
     ),

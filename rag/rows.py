@@ -10,11 +10,11 @@ from index.models import Block, Document, Span
 from index.split import sentences
 from index.terms import content_terms, term, terms
 from rag.cues import LEANS, MONEY
-from rag.names import Mention, mentions, recipients, same
-from rag.periods import Period, periods
+from rag.names import Mention, mentions, recipients, renamings, same
+from rag.periods import Periods, agree, periods
 from rag.question import Question
 from rag.scope import scope
-from rag.verify import CURRENCY
+from rag.verify import CURRENCY, currencies
 
 _NAME = re.compile(
     r"grantee|recipient|organi[sz]ation|name|partner|beneficiary|awardee|applicant|company|получател|организаци|назван|партн[её]р",
@@ -39,8 +39,8 @@ GENERIC = frozenset(
         "organisations organizations group groups project projects support supported sponsor amount amounts sum "
         "sums total paid pay year report reports all which who every much many made make how largest biggest "
         "smallest count number went go goes pounds каждый все получить получил получили получено грант гранты "
-        "грантов деньги организация организации сумма сколько выделил выделили выделено список год году назовите "
-        "перечислите кто какие кому самый большой крупный"
+        "грантов деньги организация организации сумма сколько выделил выделили выделено список год году "
+        "назовите  перечислите кто какие кому самый большой крупный"
     )
 )  # fmt: skip
 _CURRENCY_WORDS = {
@@ -70,21 +70,37 @@ class Entry(NamedTuple):
     row: bool
 
 
-def entries(question: Question, documents: Iterable[Document]) -> tuple[list[Entry], list[Entry]]:
+def entries(
+    question: Question, documents: Sequence[Document], aliases: Sequence[tuple[str, str]] = ()
+) -> tuple[list[Entry], list[Entry]]:
     """All entries of the documents for a question, and those that are of another period than the one asked for.
 
     A name in the question is what a document is about (who gives), or an entry's own: then only that entry counts.
+
+    Args:
+        question: what is asked.
+        documents: where to look, all of each.
+        aliases: pairs of names that belong to one thing.
     """
     inside: list[Entry] = []
     outside: list[Entry] = []
     for document in documents:
         about = lead(document)
-        own = [name for name in question.names if not _is_about(name, about)]
         wanted = _residual(question, about)
-        for found, fits in (*_from_tables(question, document, wanted), *_from_prose(question, document, wanted)):
-            if not own or any(same(name, found.name) for name in own):
-                (inside if fits else outside).append(found)
+        found = [*_from_tables(question, document, wanted), *_from_prose(question, document, wanted)]
+        own = [name for name in question.names if any(one(name, entry.name, aliases) for entry, _ in found)]
+        if all(name in own or _is_about(name, about) for name in question.names):
+            for entry, fits in found:
+                if not own or any(one(name, entry.name, aliases) for name in own):
+                    (inside if fits else outside).append(entry)
     return inside, outside
+
+
+def one(name: str, other: str, aliases: Sequence[tuple[str, str]]) -> bool:
+    """Whether two names stand for one thing, by themselves or by an alias."""
+    return same(name, other) or any(
+        (same(name, a) and same(other, b)) or (same(name, b) and same(other, a)) for a, b in aliases
+    )
 
 
 def _is_about(name: str, about: str) -> bool:
@@ -93,11 +109,11 @@ def _is_about(name: str, about: str) -> bool:
     return set(terms(name)) <= held or any(same(name, mention.text) for mention in mentions(about))
 
 
-def merged(found: Sequence[Entry]) -> list[list[Entry]]:
+def merged(found: Sequence[Entry], aliases: Sequence[tuple[str, str]] = ()) -> list[list[Entry]]:
     """Entries that name one thing, together, in the order in which they first appear; rows and amounts come first."""
     groups: list[list[Entry]] = []
     for entry in found:
-        group = next((g for g in groups if any(same(entry.name, other.name) for other in g)), None)
+        group = next((g for g in groups if any(one(entry.name, other.name, aliases) for other in g)), None)
         if group is None:
             groups.append([entry])
         else:
@@ -108,8 +124,23 @@ def merged(found: Sequence[Entry]) -> list[list[Entry]]:
 def _residual(question: Question, about: str) -> tuple[set[str], set[str]]:
     """Terms that an entry must hold beside what its document says of itself, and the currencies it must be in."""
     told = set(terms(about)) | {t for name in question.names for t in terms(name)}
-    currencies = {_CURRENCY_WORDS[t] for t in question.terms if t in _CURRENCY_WORDS}
-    return {t for t in question.terms if t not in GENERIC | told and t not in _CURRENCY_WORDS}, currencies
+    paid_in = {_CURRENCY_WORDS[t] for t in question.terms if t in _CURRENCY_WORDS}
+    return {t for t in question.terms if t not in GENERIC | told and t not in _CURRENCY_WORDS}, paid_in
+
+
+def known_as(document: Document) -> Sequence[tuple[str, str]]:
+    """Pairs of names that a document says belong to one thing, kept for the next question."""
+    known = _KNOWN_AS.get(document.id)
+    if known is None:
+        known = _KNOWN_AS[document.id] = renamings(
+            " ".join(document.text[b.start : b.end].split()) for b in document.blocks if b.kind in ("paragraph", "item")
+        )
+        if len(_KNOWN_AS) > 1000:
+            _KNOWN_AS.pop(next(iter(_KNOWN_AS)))
+    return known
+
+
+_KNOWN_AS: dict[str, list[tuple[str, str]]] = {}
 
 
 def lead(document: Document, length: int = 700) -> str:
@@ -131,16 +162,19 @@ def _from_tables(
         if _NOT_MADE.search(text) or _SUMMED.search(name) or len(name) > 90:
             continue
         amount = _amount_of(cells)
-        heading = scope(document).of(block.start, block.end)
+        scoped = scope(document).of(block.start, block.end)
         told = next((periods(cells[h]) for h in cells if _PERIOD.search(h) and periods(cells[h])), ())
         # What the table is about weighs more than a date in a cell, which may be that of a payment or an end.
-        known = heading.heading or _title_periods(document) or told or heading.lead
-        fits = not question.periods or any(a.meets(k) for a in question.periods for k in known)
+        known = scoped.heading or scoped.title or told or scoped.lead
+        fits = not question.periods or agree(question.periods, known)
         held = set(content_terms(text)) | {t for h in _headings(document, block) for t in content_terms(h)}
         if not _holds(wanted, held, text, amount):
             continue
         purpose = next((cells[h] for h in cells if _PURPOSE.search(h) and cells[h] != name), None)
-        yield Entry(name, amount, _shown(known), purpose, document, (Span(block.start, block.end),), True), fits
+        yield (
+            Entry(name, amount, _shown(known, question), purpose, document, (Span(block.start, block.end),), True),
+            fits,
+        )
 
 
 def _amount_of(cells: dict[str, str]) -> str | None:
@@ -180,7 +214,7 @@ def _from_prose(
                 found = [Mention(listed[1], 0, 0, True)]
             if not found:
                 if last and money and not told and LEANS.search(text) and _GOT.search(text) and fits == last[2]:
-                    yield _entry(last[0], money[0], document, (last[1], span), scoped.heading or scoped.lead), fits
+                    yield _entry(last[0], money[0], document, (last[1], span), _shown(scoped.holding, question)), fits
                     told = True
                 named = [m for m in mentions(" ".join(text.split())) if m.organisation]
                 if named and not any(same(named[0].text, name) for name in question.names):
@@ -194,7 +228,7 @@ def _from_prose(
                 amount = None
                 if money and (len(found) == 1 or len(money) == len(found)):
                     amount = money[min(number, len(money) - 1)]
-                yield _entry(mention, amount, document, (span,), scoped.heading or scoped.lead), fits
+                yield _entry(mention, amount, document, (span,), _shown(scoped.holding, question)), fits
                 last, told = (mention, span, fits), amount is not None
 
 
@@ -203,9 +237,9 @@ _LISTED = re.compile(r"^\W*([^\W\d_][^,:;]{2,80}?)(?:,[^:;]{0,80})?\s*[:–—-]
 
 
 def _entry(
-    mention: Mention, amount: str | None, document: Document, spans: tuple[Span, ...], period: tuple[Period, ...]
+    mention: Mention, amount: str | None, document: Document, spans: tuple[Span, ...], period: str | None
 ) -> Entry:
-    return Entry(mention.text, amount, _shown(period), None, document, spans, False)
+    return Entry(mention.text, amount, period, None, document, spans, False)
 
 
 def _money(text: str) -> list[str]:
@@ -223,23 +257,10 @@ _SUM = re.compile(
 
 
 def _holds(wanted: tuple[set[str], set[str]], held: set[str], text: str, amount: str | None) -> bool:
-    left, currencies = wanted
-    if currencies and not any(code in _codes(amount or text) for code in currencies):
+    left, paid_in = wanted
+    if paid_in and not paid_in & currencies(amount or text):
         return False
     return left <= held
-
-
-_UNIT_PATTERNS = [
-    (re.compile(rf"(?<!\w){re.escape(unit)}(?![^\W\d])", re.IGNORECASE), code) for unit, code in CURRENCY.items()
-]
-
-
-def _codes(text: str) -> set[str]:
-    return {
-        code
-        for unit, code in CURRENCY.items()
-        if re.search(rf"(?<![\w]){re.escape(unit)}(?!\w)|{re.escape(unit)}(?=\d)", text.casefold())
-    }
 
 
 def _headings(document: Document, block: Block) -> list[str]:
@@ -254,9 +275,7 @@ def _headings(document: Document, block: Block) -> list[str]:
     return [text for _, text in path]
 
 
-def _title_periods(document: Document) -> tuple[Period, ...]:
-    return periods(f"{document.title or ''} {document.source.rsplit('/', 1)[-1].replace('-', ' ').replace('_', ' ')}")
-
-
-def _shown(known: tuple[Period, ...]) -> str | None:
-    return ", ".join(map(str, known)) or None
+def _shown(known: Periods, question: Question) -> str | None:
+    """The period as shown: of several, those that are asked for."""
+    asked = [k for k in known if agree((k,), question.periods)]
+    return ", ".join(map(str, asked or known)) or None

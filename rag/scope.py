@@ -2,39 +2,49 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from index.models import Document
+from rag.cues import LEANS
 from rag.periods import Period, Periods, agree, periods
 
 Agreement = Literal["told", "inherited", "unknown", "contradicted"]
 
 _REACH = 1500  # characters over which a year that was named goes on to hold
+_NEXT_TO = 300
+_DATELINE = re.compile(r"\W*(?:published|date|updated|posted|дата|опубликован\w*)\b", re.IGNORECASE)
 _LEAD = 500  # characters of body text in which a document says what it is about
 
 
 class Scoped(NamedTuple):
-    """Years that hold for a sentence: named in it, last before it, in its headings, and in the document's lead."""
+    """Years that hold for a sentence, by where they are named.
+
+    ``own`` in it, ``before`` in the sentence that it leans on, ``heading`` over it, ``title`` of its document,
+    ``near`` somewhat before it, ``lead`` where the document says what it is about. The first that names any decides.
+    """
 
     own: Periods
-    near: Periods
+    before: Periods
     heading: Periods
+    title: Periods
+    near: Periods
     lead: Periods
-    published: int | None
+
+    @property
+    def holding(self) -> Periods:
+        """The years that hold."""
+        return next((named for named in self if named), ())
 
     def agreement(self, asked: Sequence[Period]) -> Agreement:
-        """How the sentence stands to the years asked for; the nearest mention decides."""
-        asked = tuple(asked)
-        if not asked:
+        """How the sentence stands to the years asked for."""
+        if not asked or not self.holding:
             return "unknown"
-        if self.own:
-            return "told" if agree(asked, self.own) else "contradicted"
-        for named in (self.near, self.heading, self.lead):
-            if named:
-                return "inherited" if agree(asked, named) else "contradicted"
-        return "unknown"
+        if not agree(tuple(asked), self.holding):
+            return "contradicted"
+        return "told" if self.own else "inherited"
 
 
 class Scope:
@@ -42,10 +52,8 @@ class Scope:
 
     def __init__(self, document: Document) -> None:
         self._document = document
-        self._at: list[int] = []
-        self._named: list[Periods] = []
         self._sections: list[tuple[int, Periods]] = [(0, ())]
-        lead: list[str] = [document.title or ""]
+        lead: list[str] = []
         path: list[tuple[int, Periods]] = []
         length = 0
         for block in document.blocks:
@@ -57,19 +65,21 @@ class Scope:
                 path.append((block.level, periods(text)))
                 inherited = next((named for _, named in reversed(path) if named), ())
                 self._sections.append((block.start, inherited))
-            elif length < _LEAD and block.kind != "footnote":
+            elif length < _LEAD and block.kind != "footnote" and not _DATELINE.match(text):
                 lead.append(text[: _LEAD - length])
                 length += len(text)
+        name = re.split(r"[/.]", document.source)[-2:][0]
+        self._title = periods(document.title or "") or periods(re.sub(r"[-_]+", " ", name))
         self._lead = periods("\n".join(lead))
 
     def of(self, start: int, end: int) -> Scoped:
         """The years that hold for a range of the document."""
         text = self._document.text
         section_start, heading = self._section(start)
-        before = max(section_start, start - _REACH)
-        near = _last(text[before:start])
-        published = self._document.published
-        return Scoped(periods(text[start:end]), near, heading, self._lead, published.year if published else None)
+        leans = bool(LEANS.search(text[start:end]))
+        before = _last(text[max(section_start, start - _NEXT_TO) : start]) if leans else ()
+        near = _last(text[max(section_start, start - _REACH) : start])
+        return Scoped(periods(text[start:end]), before, heading, self._title, near, self._lead)
 
     def _section(self, start: int) -> tuple[int, Periods]:
         at = bisect_left(self._sections, (start + 1,)) - 1

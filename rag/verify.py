@@ -106,7 +106,9 @@ def missing(claim: str, quotes: Sequence[str]) -> str | None:
         return None
     told = amounts(together)
     for amount in amounts(claim):
-        if amount not in told:
+        # A table may keep the currency in a column of its own: then it must be the only one that the row names.
+        apart = (*amount[:2], "") in told and currencies(together) == {amount[2]}
+        if amount not in told and not apart:
             return f"the number {' '.join(part for part in amount if part)} does not stand in its citation"
     claim_words, quote_words = _words(claim), _words(together)
     known = {term(word) for word in quote_words}
@@ -141,6 +143,20 @@ def amounts(text: str) -> set[tuple[str, str, str]]:
             unit = CURRENCY.get(follower[0].casefold(), "") if follower else ""
         found.add((digits, scale, unit))
     return found
+
+
+def currencies(text: str) -> set[str]:
+    """The currencies that a text names, as ISO 4217 codes.
+
+    >>> currencies("Currency: GBP; Amount: 45,500")
+    {'GBP'}
+    """
+    return {code for pattern, code in _UNIT_PATTERNS if pattern.search(text)}
+
+
+_UNIT_PATTERNS = [
+    (re.compile(rf"(?<!\w){re.escape(unit)}(?![^\W\d])", re.IGNORECASE), code) for unit, code in CURRENCY.items()
+]
 
 
 def _decimal(number: str) -> str:
