@@ -196,7 +196,7 @@ def _from_prose(
     question: Question, document: Document, wanted: tuple[set[str], set[str]]
 ) -> Iterable[tuple[Entry, bool]]:
     """Recipients named in sentences; an amount in a following sentence that leans on them is theirs."""
-    last: tuple[Mention, Span, bool] | None = None  # who a sentence that leans would speak of
+    last: tuple[Mention, Span, bool, bool] | None = None  # who a leaning sentence would speak of; whether it received
     told = False
     for block in document.blocks:
         if block.kind not in ("paragraph", "item", "footnote"):
@@ -213,12 +213,13 @@ def _from_prose(
             if listed and money:
                 found = [Mention(listed[1], 0, 0, True)]
             if not found:
-                if last and money and not told and LEANS.search(text) and _GOT.search(text) and fits == last[2]:
+                speaks = last and (last[3] or _GOT.search(text))
+                if last and speaks and money and not told and LEANS.search(text) and fits == last[2]:
                     yield _entry(last[0], money[0], document, (last[1], span), _shown(scoped.holding, question)), fits
                     told = True
                 named = [m for m in mentions(" ".join(text.split())) if m.organisation]
                 if named and not any(same(named[0].text, name) for name in question.names):
-                    last, told = (named[0], span, fits), False
+                    last, told = (named[0], span, fits, False), False
                 continue
             held = set(content_terms(text)) | {t for h in _headings(document, block) for t in content_terms(h)}
             if not _holds(wanted, held, text, None):
@@ -229,7 +230,7 @@ def _from_prose(
                 if money and (len(found) == 1 or len(money) == len(found)):
                     amount = money[min(number, len(money) - 1)]
                 yield _entry(mention, amount, document, (span,), _shown(scoped.holding, question)), fits
-                last, told = (mention, span, fits), amount is not None
+                last, told = (mention, span, fits, True), amount is not None
 
 
 _GOT = re.compile(r"\b(?:grant|received|got|given|awarded|granted|paid|получ\w+|грант\w*)\b(?!s)", re.IGNORECASE)

@@ -7,7 +7,7 @@ import pytest
 from eval.cases import Case
 from eval.measures import Place
 from eval.score import MEASURES, Score, all_statements, score, shown, statements
-from eval.silence import aurc, crag_score
+from eval.silence import aurc, crag_score, rows
 from eval.stats import ratio
 from eval.support import PlainVerifier, judge
 from rag.models import Answer, Note, Rejected
@@ -167,4 +167,4 @@ def test_scores_of_a_run_behave() -> None:
     outcomes = [scored(case, gold_answer(case)).outcome for case in CASES]
     assert crag_score(outcomes).value == 1.0
     # Four right, then two that have no answer: risks 0 0 0 0 1/5 2/6, the least that these cases allow.
-    assert aurc(outcomes) == pytest.approx((1 / 5 + 2 / 6) / 6)
+    assert aurc(rows(outcomes)) == pytest.approx((1 / 5 + 2 / 6) / 6)

@@ -22,6 +22,7 @@ from eval.silence import (
     refusal_precision,
     refusal_recall,
     risk_coverage,
+    rows,
 )
 
 
@@ -65,7 +66,7 @@ def test_refusals_by_hand() -> None:
 def test_no_answer_is_no_refusal() -> None:
     assert refusal_precision([NOTHING]).value is None
     assert crag_score([NOTHING, right()]).value == 0.5
-    assert aurc([NOTHING]) == 1.0
+    assert aurc(rows([NOTHING])) == 1.0
 
 
 def test_crag_by_hand() -> None:
@@ -78,35 +79,35 @@ def test_crag_by_hand() -> None:
 
 
 def test_the_curve_by_hand() -> None:
-    curve = risk_coverage([right(0.9), wrong(0.8), right(0.7), refused(0.99, answerable=False)])
+    curve = risk_coverage(rows([right(0.9), wrong(0.8), right(0.7), refused(0.99, answerable=False)]))
     assert curve.coverage == (0.25, 0.5, 0.75, 1.0)
     assert curve.risk == pytest.approx((0.0, 1 / 2, 1 / 3, 1 / 2))  # what was refused comes last, however sure
-    assert aurc([right(0.9), wrong(0.8)]) == 0.25
-    assert excess_aurc([right(0.9), wrong(0.8)]) == 0.0
+    assert aurc(rows([right(0.9), wrong(0.8)])) == 0.25
+    assert excess_aurc(rows([right(0.9), wrong(0.8)])) == 0.0
 
 
 def test_cases_that_tie_count_as_their_mean() -> None:
-    assert risk_coverage([right(0.5), wrong(0.5)]).risk == (0.5, 0.5)
+    assert risk_coverage(rows([right(0.5), wrong(0.5)])).risk == (0.5, 0.5)
 
 
 @given(outcomes, st.randoms(use_true_random=False))
 def test_the_order_of_cases_does_not_matter(run: list[Outcome], generator: random.Random) -> None:
     shuffled = run.copy()
     generator.shuffle(shuffled)
-    assert aurc(shuffled) == pytest.approx(aurc(run))
-    assert calibration_error(shuffled) == pytest.approx(calibration_error(run))
+    assert aurc(rows(shuffled)) == pytest.approx(aurc(rows(run)))
+    assert calibration_error(rows(shuffled)) == pytest.approx(calibration_error(rows(run)))
 
 
 @given(outcomes)
 def test_a_perfect_order_leaves_nothing_to_save(run: list[Outcome]) -> None:
     perfect = [each._replace(confidence=float(each.right)) for each in run if each.answered]
-    assert not perfect or excess_aurc(perfect) == pytest.approx(0.0)
-    assert excess_aurc(run) >= -1e-9
+    assert not perfect or excess_aurc(rows(perfect)) == pytest.approx(0.0)
+    assert excess_aurc(rows(run)) >= -1e-9
 
 
 @given(outcomes)
 def test_the_area_under_the_roc_against_another_implementation(run: list[Outcome]) -> None:
-    ours = answerability_auc(run)
+    ours = answerability_auc(rows(run))
     labels = [each.answerable for each in run]
     if len(set(labels)) < 2:
         assert ours is None
@@ -116,12 +117,12 @@ def test_the_area_under_the_roc_against_another_implementation(run: list[Outcome
 
 def test_calibration_by_hand() -> None:
     run = [right(0.95), right(0.91), wrong(0.99), wrong(0.15), refused(0.5, answerable=True)]
-    low, high = calibration(run)
+    low, high = calibration(rows(run))
     assert (low.size, low.right) == (1, 0.0)
     assert (high.size, high.right) == (3, pytest.approx(2 / 3))
-    assert calibration_error(run) == pytest.approx((0.15 + 3 * (0.95 - 2 / 3)) / 4)
-    assert calibration_error([refused(answerable=True)]) is None
-    assert calibration([right(1.0)])[0].high == 1.0
+    assert calibration_error(rows(run)) == pytest.approx((0.15 + 3 * (0.95 - 2 / 3)) / 4)
+    assert calibration_error(rows([refused(answerable=True)])) is None
+    assert calibration(rows([right(1.0)]))[0].high == 1.0
 
 
 def test_reasons() -> None:

@@ -1,0 +1,150 @@
+"""Settings from flags, environment and file, and the commands that a server is run with."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+from click.testing import CliRunner
+
+from index.errors import UsageError
+from tests.serving import PASSWORD, accounts, client, copied
+from ui.commands import key, serve, user
+from ui.settings import Settings, load
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path, monkeypatch):
+    """No settings but those of the test."""
+    monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith("PINCITE_"):
+            monkeypatch.delenv(name)
+
+
+def test_flags_come_before_the_environment_and_that_before_the_file(tmp_path, monkeypatch):
+    (tmp_path / "pincite.toml").write_text('port = 1001\nhost = "localhost"\nworkers = 3\nallowed_hosts = ["a", "b"]\n')
+    monkeypatch.setenv("PINCITE_PORT", "1002")
+    monkeypatch.setenv("PINCITE_WORKERS", "4")
+    settings = load(port=1003, host=None)
+    assert (settings.port, settings.workers, settings.host) == (1003, 4, "localhost")
+    assert settings.allowed_hosts == ("a", "b")
+    monkeypatch.setenv("PINCITE_ALLOWED_HOSTS", "pin.example, other.example")
+    assert load().allowed_hosts == ("pin.example", "other.example")
+
+
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [
+        ("colour = 1", "colour"),
+        ("port = 70000", "port"),
+        ('workers = "many"', "workers"),
+        ("port = ", "pincite.toml"),
+    ],
+)
+def test_a_wrong_file_is_refused_in_one_line(tmp_path, file, says):
+    (tmp_path / "pincite.toml").write_text(file)
+    with pytest.raises(UsageError, match=says) as raised:
+        load()
+    assert "\n" not in str(raised.value)
+
+
+def test_an_unknown_variable_is_refused(monkeypatch):
+    monkeypatch.setenv("PINCITE_PROT", "80")
+    with pytest.raises(UsageError, match="PINCITE_PROT"):
+        load()
+
+
+def test_a_key_of_a_language_model_is_never_shown(monkeypatch):
+    monkeypatch.setenv("PINCITE_LLM_API_KEY", "sk-very-secret")
+    settings = load()
+    assert "sk-very-secret" not in repr(settings)
+    assert "sk-very-secret" not in settings.model_dump_json()
+    assert settings.llm_api_key.get_secret_value() == "sk-very-secret"
+    monkeypatch.setenv("PINCITE_PORT", "sk-very-secret")
+    with pytest.raises(UsageError) as raised:
+        load()
+    assert "sk-very-secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "names", "local"),
+    [
+        ("127.0.0.1", (), True),
+        ("localhost", (), True),
+        ("::1", (), True),
+        ("0.0.0.0", (), False),
+        ("::", (), False),
+        ("192.168.1.5", (), False),
+        ("127.0.0.1", ("pin.example",), False),
+        ("127.0.0.1", ("localhost",), True),
+    ],
+)
+def test_what_is_local(host, names, local):
+    assert Settings(host=host, allowed_hosts=names).is_local is local
+
+
+def run(command, *arguments, **more):
+    return CliRunner().invoke(command, [*arguments, "--index", "x.index"], **more)
+
+
+def test_users_by_the_command_line(tmp_path):
+    made = run(user, "add", "ada", "--json", input=f"{PASSWORD}\n{PASSWORD}\n")
+    assert made.exit_code == 0, made.output
+    assert json.loads(made.stdout.splitlines()[-1])["role"] == "admin"
+    assert PASSWORD not in made.output
+    assert run(user, "add", "bo", "--group", "board", "--password-stdin", input=f"{PASSWORD}\n").exit_code == 0
+    assert run(user, "set", "bo", "--role", "editor", "--group", "press").exit_code == 0
+    listed = [json.loads(line) for line in run(user, "list", "--json").stdout.splitlines()]
+    assert [(u["name"], u["role"], u["groups"]) for u in listed] == [("ada", "admin", []), ("bo", "editor", ["press"])]
+    with accounts(tmp_path / "x.index") as kept:
+        assert kept.sign_in("bo", PASSWORD)
+    assert run(user, "remove", "bo").exit_code == 0
+    wrong = run(user, "remove", "bo")
+    assert isinstance(wrong.exception, UsageError)
+
+
+def test_keys_by_the_command_line(tmp_path):
+    run(user, "add", "ada", "--no-password")
+    made = json.loads(run(key, "add", "ada", "--label", "nightly", "--json").stdout)
+    with accounts(tmp_path / "x.index") as kept:
+        assert kept.by_key(made["key"]).name == "ada"
+    (listed,) = [json.loads(line) for line in run(key, "list", "--json").stdout.splitlines()]
+    assert listed["label"] == "nightly"
+    assert made["key"].split("_")[-1] not in json.dumps(listed)
+    assert run(key, "remove", listed["id"]).exit_code == 0
+    assert run(key, "list").stdout == ""
+
+
+def test_serving_elsewhere_without_accounts_is_refused():
+    result = run(serve, "--host", "0.0.0.0", "--no-page")  # noqa: S104
+    assert isinstance(result.exception, UsageError)
+    assert "pincite user add NAME --role admin --index x.index" in str(result.exception)
+
+
+def test_a_taken_port_is_told():
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        result = run(serve, "--port", str(other.getsockname()[1]), "--no-page")
+    assert "choose another with --port" in str(result.exception)
+
+
+def test_a_stopped_server_finishes_what_it_began(tmp_path):
+    copied(tmp_path)
+    code = "from ui.commands import serve; serve()"
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PINCITE_")}
+    env |= {"PINCITE_INDEX": "x.index", "PINCITE_PORT": "0", "PINCITE_PAGE": "false", "PINCITE_READER": "similarity"}
+    with subprocess.Popen(
+        [sys.executable, "-c", code], cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True
+    ) as server:
+        url = server.stderr.readline().split()[-1]
+        with client(url) as http:
+            assert http.get("/healthz").status_code == 200
+            body = {"question": "x " * 40_000 + "When does the night train leave?"}
+            with http.stream("POST", "/api/v1/ask", json=body, headers={"Accept": "text/event-stream"}) as answer:
+                server.send_signal(signal.SIGTERM)
+                assert "event: answer" in answer.read().decode()
+        assert server.wait(40) in (0, -signal.SIGTERM)
+        assert "Traceback" not in server.stderr.read()
