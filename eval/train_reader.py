@@ -1,11 +1,9 @@
 """Train the reader: ``python -m eval.train_reader --data DIR --work DIR``. It can be stopped at any time and run again.
 
 Three steps, each of which leaves files in the work folder and is skipped where they are there: an index of all train
-documents, the signals of every candidate sentence (in shards), and the two models:
-
-- *sentence*: gradient-boosted trees over `rag.signals`, held to rise with the signals that can only speak for a
-  sentence, scaled to probabilities on questions held back (Platt, 1999);
-- *silence*: trees over what the best sentences of a question look like; whether the question has any answer.
+documents, the signals of every candidate sentence (in shards), and the model: gradient-boosted trees over
+`rag.signals`, held to rise with the signals that can only speak for a sentence, and scaled to probabilities on questions
+held back (Platt, 1999).
 
 Negatives come in four kinds, because a model that has seen one kind only learns what sets that kind apart: sentences
 beside the answer, paragraphs that almost answer (SQuAD 2), what our own search brings up from all other documents, and
@@ -28,7 +26,6 @@ from numpy.typing import NDArray
 
 from eval.training import Example, TrainingSet, read
 from index.library import Index, Retrieved
-from rag.learned import SILENCE, silence_signals
 from rag.question import understand
 from rag.signals import NAMES, RISING, signals
 
@@ -41,7 +38,7 @@ _DEPTH = 60  # passages that a question is searched to, of which up to _READ are
 _READ = 20
 _WEIGHTS = Path(__file__).parents[1] / "rag" / "weights"
 _SETS = ("squad2_dev_half", "selqa", "qed", "nq_open_oracle")
-_TREES = {"sentence": 300, "silence": 120}
+_TREES = 300
 
 Floats = NDArray[np.float32]
 
@@ -63,34 +60,21 @@ def main(data: Path, work: Path) -> None:
     training = read(data)
     work.mkdir(parents=True, exist_ok=True)
     table = _table(training, work)
-    scores = {"left out": {name: _left_out(table, n) for n, name in enumerate(_SETS)}}
+    left_out = {name: _left_out(table, n) for n, name in enumerate(_SETS)}
     held = table.question % 5 == 0
-    sentence = _fit("sentence", _rows(table, ~held))
-    scale = _platt(sentence.predict(table.signals[held], raw_score=True), table.label[held])
-    probability = _sigmoid(scale[0] * sentence.predict(table.signals, raw_score=True) + scale[1])
-    questions, answerable, number = _questions(table, probability)
-    kept = number % 5 != 0
-    silence = _fit("silence", Table(questions[kept], answerable[kept], number[kept], number[kept]))
-    silence_scale = _platt(silence.predict(questions[~kept], raw_score=True), answerable[~kept])
-    confidence = _sigmoid(silence_scale[0] * silence.predict(questions[~kept], raw_score=True) + silence_scale[1])
-    chosen = {
-        "sentence": _best_threshold(probability[held], table.label[held]),
-        "silence": _best_threshold(confidence, answerable[~kept], balanced=True),
-    }
+    booster = _fit(_rows(table, ~held))
+    scale = _platt(booster.predict(table.signals[held], raw_score=True), table.label[held])
+    probability = _sigmoid(scale[0] * booster.predict(table.signals[held], raw_score=True) + scale[1])
+    label, question = table.label[held], table.question[held]
     _WEIGHTS.mkdir(exist_ok=True)
-    _export(sentence, scale, len(NAMES), _WEIGHTS / "sentence.onnx")
-    _export(silence, silence_scale, len(SILENCE), _WEIGHTS / "silence.onnx")
-    (_WEIGHTS / "thresholds.json").write_text(json.dumps(chosen, indent=1) + "\n")
-    gains = dict(zip(NAMES, sentence.feature_importance("gain").round().tolist(), strict=True))
+    _export(booster, scale, len(NAMES), _WEIGHTS / "reader.onnx")
     report = {
-        **scores,
-        "questions": len(answerable),
+        "threshold": _best_threshold(probability, label),
         "sentences": len(table.label),
-        "thresholds": chosen,
-        "gain": gains,
+        "held back": _scores(probability, label, question),
+        "left out": left_out,
+        "gain": dict(zip(NAMES, booster.feature_importance("gain").round().tolist(), strict=True)),
     }
-    report["held back"] = _scores(probability[held], table.label[held], table.question[held])
-    report["silence AUC"] = _auc(answerable[~kept], confidence)
     (_WEIGHTS / "scores.json").write_text(json.dumps(report, indent=1) + "\n")
     click.echo(json.dumps(report, indent=1))
 
@@ -168,27 +152,17 @@ def _rows(table: Table, which: NDArray[np.bool_]) -> Table:
     return Table(table.signals[which], table.label[which], table.question[which], table.data_set[which])
 
 
-def _fit(name: str, table: Table) -> Any:  # noqa: ANN401  LightGBM has no types
+def _fit(table: Table) -> Any:  # noqa: ANN401  LightGBM has no types
     import lightgbm
 
-    rising = [int(signal in RISING) for signal in NAMES] if name == "sentence" else [0] * len(SILENCE)
+    rising = [int(signal in RISING) for signal in NAMES]
     settings = {
-        "objective": "binary", "learning_rate": 0.05, "num_leaves": 31 if name == "sentence" else 8,
-        "min_data_in_leaf": 100 if name == "sentence" else 40, "feature_fraction": 0.7, "bagging_fraction": 0.7,
+        "objective": "binary", "learning_rate": 0.05, "num_leaves": 31,
+        "min_data_in_leaf": 100, "feature_fraction": 0.7, "bagging_fraction": 0.7,
         "bagging_freq": 1, "lambda_l2": 5, "monotone_constraints": rising, "seed": SEED, "deterministic": True,
         "num_threads": 2, "verbose": -1,
     }  # fmt: skip
-    return lightgbm.train(settings, lightgbm.Dataset(table.signals, table.label), _TREES[name])
-
-
-def _questions(table: Table, probability: NDArray[np.float64]) -> tuple[Floats, NDArray[np.int64], NDArray[np.int64]]:
-    """For each question the signals of its best sentences, whether it has an answer, and its number."""
-    rows, answerable, numbers = [], [], []
-    for part in _by_question(table.question):
-        rows.append(silence_signals(table.signals[part], probability[part]))
-        answerable.append(int(table.label[part].any()))
-        numbers.append(int(table.question[part.start]))
-    return np.array(rows, np.float32), np.array(answerable), np.array(numbers)
+    return lightgbm.train(settings, lightgbm.Dataset(table.signals, table.label), _TREES)
 
 
 def _by_question(question: NDArray[np.int64]) -> Iterator[slice]:
@@ -200,7 +174,7 @@ def _by_question(question: NDArray[np.int64]) -> Iterator[slice]:
 def _left_out(table: Table, data_set: int) -> Mapping[str, dict[str, float]]:
     """Scores on one set of a model that has not seen it, beside those of the plain cosine."""
     test = _rows(table, table.data_set == data_set)
-    learned = _fit("sentence", _rows(table, table.data_set != data_set)).predict(test.signals)
+    learned = _fit(_rows(table, table.data_set != data_set)).predict(test.signals)
     cosine = test.signals[:, NAMES.index("cosine")].astype(np.float64)
     return {
         "learned": _scores(learned, test.label, test.question),
@@ -237,17 +211,14 @@ def _auc(label: NDArray[np.int64], score: NDArray[np.float64]) -> float:
     return float(below.mean() / 2 / len(negative))
 
 
-def _best_threshold(score: NDArray[np.float64], label: NDArray[np.int64], balanced: bool = False) -> float:
-    """The threshold with the best F1, or the best mean of the two accuracies."""
-    grid = np.linspace(0.02, 0.98, 97)
+def _best_threshold(score: NDArray[np.float64], label: NDArray[np.int64]) -> float:
+    """The threshold with the best F1."""
 
-    def value(t: float) -> float:
+    def f1(t: float) -> float:
         hit = score >= t
-        if balanced:
-            return float(hit[label == 1].mean() + (~hit)[label == 0].mean()) / 2
         return 2 * float((hit & (label == 1)).sum()) / float(hit.sum() + (label == 1).sum())
 
-    return round(float(max(grid, key=value)), 2)
+    return round(float(max(np.linspace(0.02, 0.98, 97), key=f1)), 2)
 
 
 def _sigmoid(raw: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -282,9 +253,7 @@ def _export(booster: Any, scale: tuple[float, float], width: int, path: Path) ->
         _flatten(tree["tree_index"], tree["tree_structure"], nodes, leaves)
     graph = helper.make_graph(
         [
-            helper.make_node(
-                "TreeEnsembleRegressor", ["signals"], ["raw"], domain="ai.onnx.ml", n_targets=1, **nodes, **leaves
-            ),
+            _tree_node({**nodes, **leaves}),
             helper.make_node("Mul", ["raw", "slope"], ["scaled"]),
             helper.make_node("Add", ["scaled", "offset"], ["moved"]),
             helper.make_node("Sigmoid", ["moved"], ["probability"]),
@@ -299,6 +268,14 @@ def _export(booster: Any, scale: tuple[float, float], width: int, path: Path) ->
     )
     imports = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 1)]
     onnx.save(helper.make_model(graph, opset_imports=imports, ir_version=8), path)
+
+
+def _tree_node(attributes: dict[str, Any]) -> Any:  # noqa: ANN401  ONNX has no types for attributes
+    from onnx import helper
+
+    return helper.make_node(
+        "TreeEnsembleRegressor", ["signals"], ["raw"], domain="ai.onnx.ml", n_targets=1, **attributes
+    )
 
 
 def _flatten(tree: int, node: dict[str, Any], nodes: dict[str, list[Any]], leaves: dict[str, list[Any]]) -> int:

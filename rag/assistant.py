@@ -82,7 +82,7 @@ class Assistant:
         understood = understand(question)
         generation = self.index.engine.snapshot()
         retrieved: list[Retrieved] = []
-        locked, confidence = Locked([], []), 0.0
+        locked = Locked([], [])
         composed = Composed([], [], [], [], [])
         if is_clear(understood):
             vector = self.index.encoder.encode([understood.text[:20_000]])[0]
@@ -92,10 +92,10 @@ class Assistant:
         documents = {r.document.id: r.document for r in retrieved}
         if retrieved:
             rarity = dict(zip(understood.terms, self.index.engine.rarity(understood.terms), strict=True))
-            evidence, confidence = self.reader.read(understood, retrieved, rarity)
+            evidence = self.reader.read(understood, retrieved, rarity)
             clock.lap("read")
             locked = lock(understood, evidence, documents)
-            composed = self._compose(understood, locked, documents, confidence)
+            composed = self._compose(understood, locked, documents)
         reason: Reason | None = None
         if not composed.claims:
             reason = why_silent(understood, bool(locked.other_period), retrieved)
@@ -112,20 +112,15 @@ class Assistant:
             rejected=tuple(composed.rejected),
             nearest=nearest(retrieved) if reason else (),
             notes=(*composed.notes, *notes),
-            confidence=confidence,
+            confidence=locked.evidence[0].probability if locked.evidence else 0.0,
             answerer=self.reader.name,
             generation=generation,
             timing_ms=clock.laps(),
         )
 
-    def _compose(
-        self, question: Question, locked: Locked, documents: Mapping[str, Document], confidence: float
-    ) -> Composed:
+    def _compose(self, question: Question, locked: Locked, documents: Mapping[str, Document]) -> Composed:
         """Rows where what was given to whom is asked and the documents list it, else the sentences that stand."""
-        thresholds = self.reader.thresholds
-        good = [e for e in locked.evidence if e.probability >= thresholds["sentence"]]
-        if confidence < thresholds["silence"]:
-            good = []
+        good = [e for e in locked.evidence if e.probability >= self.reader.threshold]
         if ABOUT_RECEIPT.search(question.text):
             answered = any(says(question, documents[e.document].text[e.start : e.end]) for e in good)
             listed = from_lists(question, list(documents.values()), answered)

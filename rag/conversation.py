@@ -1,70 +1,26 @@
 """Follow-ups made to stand alone: what a question leaves out is taken from the turns before it, by rules.
 
 A question that names what it asks about is left as it is. Otherwise the last turn is looked at for what a pronoun, a
-place in a list, a bare year or a bare "why" can mean; where it can mean several things, all are returned to be asked.
+place in a list, a bare year or a bare "why" can mean; where it can mean several things, each is given to be asked.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
-from index.models import Model
-from index.terms import STOP, content_terms, words
-from rag.models import Answer
-from rag.names import Mention, mentions, same
-from rag.periods import periods
-from rag.question import Question, understand
+from index.terms import STOP, words
+from rag.anaphora import anaphor
+from rag.focus import WHEN, Focus, Turn, focused, is_russian, named
+from rag.followup import LEAD, Resolved, tidy, with_topic
+from rag.fragments import bare, corrected, fragment, placed
+from rag.question import understand
 
-_DEEPEST = 8  # turns; what was said before them is not meant by "it"
-_MOST_CHOICES = 5
+__all__ = ["Resolved", "Turn", "resolve"]
+
+_DEEPEST = 8  # turns; "it" does not reach further back
+
 _LONGEST_FOLLOW_UP = 300  # characters; a longer question says what it is about
-_READ = 1200  # characters of an answer in which names are looked for
-
-
-class Turn(Model):
-    """An earlier question, as it was asked or as it was understood, with its answer where there is one."""
-
-    question: str
-    answer: Answer | str | None = None
-
-
-class Resolved(Model):
-    """A question that stands alone.
-
-    Attributes:
-        question: the question to answer; the one that was asked where nothing had to be carried over.
-        carried: the words that were taken from earlier turns; empty for a new topic.
-        choices: questions that each may be meant, where it can't be told which: to be asked, not guessed.
-    """
-
-    question: str
-    carried: tuple[str, ...] = ()
-    choices: tuple[str, ...] = ()
-
-
-class _Focus(NamedTuple):
-    """What the conversation is about after a turn.
-
-    Attributes:
-        asked: the turn's question, standing alone.
-        names: in the question.
-        topic: what the question is about, in its words.
-        found: names that its answer gave and the question did not hold.
-        listed: the entries of the last list that was given, in order.
-        year: the last single year asked about or, where none was, told; ``before``: the one asked about before it.
-        title: of the document that was cited first.
-    """
-
-    asked: Question
-    names: tuple[str, ...]
-    topic: str
-    found: tuple[str, ...]
-    listed: tuple[str, ...]
-    year: int | None
-    before: int | None
-    title: str | None
 
 
 def resolve(question: str, history: Sequence[Turn]) -> Resolved:
@@ -79,75 +35,95 @@ def resolve(question: str, history: Sequence[Turn]) -> Resolved:
     >>> resolve("Who chairs the Dialogue Platform?", [first]).carried
     ()
     """
-    focus: _Focus | None = None
+    focus: Focus | None = None
     for turn in history[-_DEEPEST:]:
-        if turn.question.strip():
-            told = _resolved(turn.question[-2000:], focus)
+        earlier = turn.question[-2000:]
+        if earlier.strip():
+            told = _resolved(earlier, focus)
             if not told.choices:
-                focus = _focused(told, turn.answer, focus)
+                focus = focused(told.question, turn.answer, focus, bool(told.carried))
     return _resolved(question, focus)
 
 
-def _resolved(text: str, focus: _Focus | None) -> Resolved:
-    asked = understand(text)
-    if focus is None or len(asked.text) > _LONGEST_FOLLOW_UP:
-        return Resolved(question=asked.text)
-    for rule in (_corrected, _fragment, _bare, _placed, _anaphor, _implicit):
-        found = rule(asked, focus)
+def _resolved(question: str, focus: Focus | None) -> Resolved:
+    plain = understand(question).text
+    if focus is None or len(plain) > _LONGEST_FOLLOW_UP:
+        return Resolved(question=plain)
+    text, years = _dated(plain, focus)
+    for rule in _RULES:
+        found = rule(text, focus)
         if found is not None:
-            return found
-    return Resolved(question=asked.text)
+            carried = tuple(dict.fromkeys((*years, *found.carried)))
+            return found.model_copy(update={"question": tidy(found.question), "carried": carried})
+    return Resolved(question=tidy(text), carried=years) if years else Resolved(question=plain)
 
 
-# What the conversation is about
+_STANDS = r"(?=\s*(?:[?.!,;]|$))"
+
+_COUNT = {"a": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "2": 2, "3": 3, "4": 4, "5": 5}
+
+_EARLIER = re.compile(
+    rf"(?:\b(?:in|for|of)\s+)?(?:\bthe\s+(?:previous|preceding|prior)\s+year\b|"
+    rf"(?:\bthe\s+)?\b(?:(?P<n>a|one|two|three|four|five|[2-5])\s+)?years?\s+(?:earlier|before|"
+    rf"prior)(?:\s+(?:that|then|it))?{_STANDS}|"
+    r"(?:\bв\s+)?\b(?:предыдущ|прошл)\w+\s+год\w*|\bгодом\s+(?:ранее|раньше)|\b(?:за\s+)?год\s+до\s+(?:этого|того))",
+    re.IGNORECASE,
+)
+
+_LATER = re.compile(
+    rf"(?:\b(?:in|for|of)\s+)?(?:\bthe\s+(?:following|next|subsequent)\s+year\b|"
+    rf"(?:\bthe\s+)?\b(?:(?P<n>a|one|two|three|four|five|[2-5])\s+)?years?\s+(?:later|after|on)(?:\s+(?:that|"
+    rf"then|it))?{_STANDS}|"
+    r"(?:\bв\s+)?\bследующ\w+\s+год\w*|\bгодом\s+позже|\bчерез\s+год)",
+    re.IGNORECASE,
+)
+
+_THEN = re.compile(
+    rf"\b(?:in|for|during)\s+(?:that|the same)\s+(?:same\s+)?year\b|\b(?:that|the same) year\b|\bat (?:that|"
+    rf"the) time{_STANDS}|"
+    rf"\bback then\b|\bthen{_STANDS}|\bв (?:том|этом)(?: же)? году\b|\bтогда(?=\s*[?.!]|$)",
+    re.IGNORECASE,
+)
 
 
-def _focused(told: Resolved, answer: Answer | str | None, last: _Focus | None) -> _Focus:
-    asked = understand(told.question)
-    names = _named(asked)
-    reply, listed, title = _told(answer)
-    found = tuple(
-        m.text for m in mentions(reply) if not any(same(m.text, n) for n in names) and _YEAR.search(m.text) is None
-    )
-    found = tuple(dict.fromkeys(found))
-    if not listed and asked.kind in ("list", "largest", "count") and len(found) > 1:
-        listed = found
-    years = [p.first for p in asked.periods if p.first == p.last] or (
-        [p.first for p in periods(reply) if p.first == p.last] if last is None or not told.carried else []
-    )
-    year = years[-1] if years else (last.year if last and told.carried else None)
-    before = last.year if last and told.carried and last.year != year else None
-    topic = _about(asked, names)
-    if last and told.carried and last.topic and not (set(names) - set(last.names)):
-        topic = last.topic if not names else topic
-    kept = listed or (last.listed if last and told.carried else ())
-    return _Focus(asked, names, topic, found, kept, year, before, title)
+def _dated(text: str, focus: Focus) -> tuple[str, tuple[str, ...]]:
+    """A question with "the year before" and the like as years, and those that were carried over."""
+    if focus.year is None or WHEN.search(text):
+        return text, ()
+    for pattern, step in ((_EARLIER, -1), (_LATER, 1), (_THEN, 0)):
+        place = pattern.search(text)
+        if place:
+            many = _COUNT.get((place.groupdict().get("n") or "one").lower(), 1)
+            year = str(focus.year + step * many)
+            said = f"в {year} году" if is_russian(text) else f"in {year}"
+            return f"{text[: place.start()]}{said}{text[place.end() :]}", (year,)
+    return text, ()
 
 
-def _told(answer: Answer | str | None) -> tuple[str, tuple[str, ...], str | None]:
-    """An answer's words, the entries it listed, and the title of what it cited first."""
-    if answer is None:
-        return "", (), None
-    if isinstance(answer, str):
-        return answer[:_READ], (), None
-    if answer.status == "refused":
-        return "", (), None
-    title = next((c.title for c in answer.citations if c.title), None)
-    return " ".join(c.text for c in answer.claims)[:_READ], tuple(row.name for row in answer.rows), title
+_ASKS_GENERALLY = re.compile(
+    r"\b(?:an?|any|every|each|all|people|world|you|your|i|my|we|our)\b|^(?:what|who|что|кто) (?:is|are|means|"
+    r"такое|такой|такая)\s+(?!the\b)|"
+    r"\bmean(?:s|ing)?\b|\bdefine\b|^(?:list|tell|explain|describe|write|hello|hi|thanks|thank)\b",
+    re.IGNORECASE,
+)
 
 
-def _named(asked: Question) -> tuple[str, ...]:
-    """The names of a question, without a possessive and without those that only say where."""
-    kept = []
-    for name in asked.names:
-        bare = re.sub(r"['’]s?$", "", name)
-        first, _, rest = bare.partition(" ")
-        if first.casefold() in STOP and first.casefold() != "the":
-            bare = rest
-        if len(bare) > 1 and bare.casefold() not in STOP and not _PLACE_BEFORE(bare).search(asked.text):
-            kept.append(bare)
-    return tuple(dict.fromkeys(kept))
+def _implicit(text: str, focus: Focus) -> Resolved | None:
+    lead = LEAD.match(text)
+    rest = text[lead.end() :] if lead else text
+    # A word before it keeps the first word from being taken for a name.
+    if (
+        named(understand(f"about {rest[:1].lower()}{rest[1:]}"))
+        or any(c in text for c in '"“«')
+        or _ASKS_GENERALLY.search(rest)
+    ):
+        return None
+    told = [w for w in (rest[a:b].casefold() for a, b in words(rest)) if w not in STOP and not w.isdigit()]
+    definite = re.search(r"\bthe\b", rest, re.IGNORECASE)
+    most = 3 if re.match(r"how (?:many|much)\b|сколько\b", rest, re.IGNORECASE) else 2 if definite or lead else 1
+    if len(told) > most or len(words(rest)) < 2:
+        return None
+    return with_topic(rest, focus)
 
 
-def _PLACE_BEFORE(name: str) -> re.Pattern[str]:  # noqa: N802
-    return re.compile(rf"\b(?:in|at|near|along|around|across|from|в|во|на)\s+(?:the\s+)?{re.escape(name)}\b(?!\s+[a-z]+ly)")
+_RULES = (corrected, bare, fragment, placed, anaphor, _implicit)

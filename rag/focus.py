@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import NamedTuple
 
 from index.models import Model
@@ -21,23 +20,42 @@ _MONTHS = (
 WHEN = re.compile(
     r"(?:\b(?:between|in|for|during|since|from|before|until|within|в|во|за|с|до)\s+)?(?:the\s+years?\s+)?"
     rf"(?:\b(?:\d{{1,2}}\s+)?(?:{_MONTHS})\s+)?(?<![\d.,$€£₸₽])\b(?:19|20)\d{{2}}"
-    r"(?:\s*(?:[-–—]|to\b|and\b|until\b|through\b|по\b|и\b|до\b)\s*(?:in\s+)?(?:19|20)\d{2})?(?![\d,%])(?:\s+(?:год\w*|гг?\b\.?))?",
+    r"(?:\s*(?:[-–—]|to\b|and\b|until\b|through\b|по\b|и\b|до\b)\s*(?:in\s+)?(?:19|"
+    r"20)\d{2})?(?![\d,%])(?:\s+(?:год\w*|гг?\b\.?))?",
     re.IGNORECASE,
 )
 _AUX = "did|does|do|was|were|is|are|has|have|had|will|would|can|could|should"
 _INTRO = re.compile(
     r"^(?:please\s+)?(?:(?:tell me|talk|write|what (?:do|can) you (?:know|tell me|say))(?: more| something)?\s+about|"
-    r"(?:can|could) you (?:tell me about|explain|describe)|describe|explain|define|give me|show me|расскажи(?:те)? (?:мне )?(?:о|об|про)|"
+    r"(?:can|could) you (?:tell me about|explain|describe)|describe|explain|define|give me|show me|"
+    r"расскажи(?:те)? (?:мне )?(?:о|об|про)|"
     r"что такое|(?:what|who|how|where)(?:['’]s|\s+(?:is|are|was|were)))\s+",
     re.IGNORECASE,
 )
 _KINDS_OF = re.compile(
     r"^(?:(?:the|some|different|main|various|most|common|important)\s+)*"
-    r"(?:types?|kinds?|sorts?|examples?|forms?|causes?|symptoms?|effects?|history|origins?|meaning|purpose|benefits?|advantages?|"
+    r"(?:types?|kinds?|sorts?|examples?|forms?|causes?|symptoms?|effects?|history|origins?|meaning|purpose|"
+    r"benefits?|advantages?|"
     r"definition|features?|characteristics|parts?|stages?|viды)\s+(?:of|for)\s+",
     re.IGNORECASE,
 )
-_ASKS_WHICH = re.compile(r"^(?:who|which|what (?!(?:is|was|are|were|did|does|do)\b)\w+)\b|\b(?:called|named?|кто|как(?:ой|ая|ие|ую))\b", re.IGNORECASE)
+_ASKS_WHICH = re.compile(
+    r"^(?:who|which|what (?!(?:is|was|are|were|did|does|do)\b)\w+)\b|\b(?:called|named?|кто|как(?:ой|ая|ие|ую))\b",
+    re.IGNORECASE,
+)
+
+
+_ON = re.compile(r"^\s+(?:on|against)\s+(?:the\s+)?$")
+_WHERE = re.compile(r"\b(?:in|at|near|along|around|across|из|в|во|на)\s+(?:the\s+)?$")
+_GROUP = re.compile(r"\b(?:of|for|on)\b")
+_PERSON = re.compile(r"(?:[^\W\d_][^\W\d_A-Z]+[\s-]){1,3}[^\W\d_][^\W\d_A-Z]+")
+
+
+_WHICH = re.compile(
+    rf"^(?:which|what)\s+(?!(?:{_AUX})\b)(?P<noun>(?:[\w'’-]+\s+){{0,4}}?(?!(?:{_AUX})\b)\w+s|\w+ people|"
+    rf"media)\s+(?:did\s+)?(?P<rest>.+)$",
+    re.IGNORECASE,
+)
 
 
 class Turn(Model):
@@ -53,11 +71,12 @@ class Focus(NamedTuple):
     Attributes:
         asked: the turn's question, standing alone.
         names: in the question, but for those that only say where.
-        topic: what the question is about, in its words, without its years.
+        topic: what the question is about, in its words.
         found: names that its answer gave and the question did not hold.
         listed: the entries of the last list that was given, in order.
         year: the single year spoken of last; ``before``: the one spoken of before it, in the same thread.
         title: of the document that was cited first.
+        said: the words in which all this was said, to see how a name is used.
     """
 
     asked: Question
@@ -68,11 +87,25 @@ class Focus(NamedTuple):
     year: int | None
     before: int | None
     title: str | None
+    said: str
 
     @property
     def known(self) -> tuple[str, ...]:
         """Every name that the turn brought up."""
         return tuple(dict.fromkeys((*self.names, *self.found, *self.listed)))
+
+    def with_article(self, name: str) -> str:
+        """A name with "the", where it was used so."""
+        return f"the {name}" if re.search(r"\b[Tt]he\s+$", self.said[: max(self.said.find(name), 0)]) else name
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """The names that look like those of people."""
+        return tuple(
+            name
+            for name in dict.fromkeys((*self.identified, *self.names, *self.found))
+            if _PERSON.fullmatch(name) and name.istitle() and not any(m.organisation for m in mentions(f"by {name}"))
+        )
 
     @property
     def identified(self) -> tuple[str, ...]:
@@ -106,8 +139,12 @@ def focused(question: str, answer: Answer | str | None, last: Focus | None, goes
         years = [p.first for p in periods(reply) if p.first == p.last]
     year = years[-1] if years else before.year if before else None
     earlier = before.year if before and before.year != year else before.before if before else None
-    topic = before.topic if before and not set(names) - set(before.known) and before.topic else about(asked)
-    return Focus(asked, names, topic, found, listed or (before.listed if before else ()), year, earlier, title)
+    topic = about(asked)
+    if before and set(content_terms(without_years(before.topic))) <= set(asked.terms):
+        when = WHEN.search(asked.text)
+        topic = f"{without_years(before.topic)} {when[0].strip() if when else ''}".strip()
+    listed = listed or (before.listed if before else ())
+    return Focus(asked, names, topic, found, listed, year, earlier, title, f"{asked.text} {reply}")
 
 
 def _told(answer: Answer | str | None) -> tuple[str, tuple[str, ...], str | None]:
@@ -117,20 +154,32 @@ def _told(answer: Answer | str | None) -> tuple[str, tuple[str, ...], str | None
     if answer is None or answer.status == "refused":
         return "", (), None
     title = next((c.title for c in answer.citations if c.title), None)
-    return " ".join(claim.text for claim in answer.claims)[:_READ], tuple(row.name for row in answer.rows), title
+    return " · ".join(claim.text for claim in answer.claims)[:_READ], tuple(row.name for row in answer.rows), title
 
 
 def named(asked: Question) -> tuple[str, ...]:
     """The names of a question, without possessives, and without those that only say where something is."""
-    kept = []
+    kept: list[str] = []
+    parts: list[str] = []
     for name in asked.names:
+        gap = asked.text[asked.text.find(parts[-1]) + len(parts[-1]) : asked.text.find(name)] if parts else ""
+        if _ON.match(gap):
+            parts[-1] = f"{parts[-1]}{gap}{name}"
+        else:
+            parts.append(name)
+    for name in parts:
         bare = re.sub(r"['’]s?$", "", name)
         first, _, rest = bare.partition(" ")
         if rest and first.casefold() in STOP and first != "The":
             bare = rest
-        where = rf"\b(?:in|at|near|along|around|across|из|в|во|на)\s+(?:the\s+)?{re.escape(bare)}(?!\w)"
-        if len(bare) > 1 and bare.casefold() not in STOP and not re.search(where, asked.text):
-            kept.append(bare)
+        at = asked.text.find(bare)
+        if (
+            len(bare) > 1
+            and bare.casefold() not in STOP
+            and not (_WHERE.search(asked.text[:at]) and not _GROUP.search(bare))
+        ):
+            pair = re.split(r"\s+(?:and|и)\s+", bare)
+            kept += pair if len(pair) == 2 and all(_PERSON.fullmatch(each) for each in pair) else [bare]
     return tuple(dict.fromkeys(kept))
 
 
@@ -141,8 +190,8 @@ def without_years(text: str) -> str:
 
 def about(asked: Question) -> str:
     """What a question is about, as a phrase cut from it."""
-    plain = without_years(asked.text)
-    intro = _INTRO.match(plain)
+    plain = asked.text.rstrip(" ?!.,;")
+    intro, noun = _INTRO.match(plain), None
     if intro:
         rest = plain[intro.end() :]
     else:
@@ -151,16 +200,28 @@ def about(asked: Question) -> str:
         rest = plain[noun.start() :] if noun else plain[verb.end() :] if verb else plain
     kind = _KINDS_OF.match(rest)
     rest = rest[kind.end() :] if kind else rest
+    names = named(asked)
+    if names and not intro and not noun:
+        when = WHEN.search(plain)
+        return f"{', '.join(names)} {when[0].strip() if when else ''}".strip()
     return rest if content_terms(rest) and len(rest) <= 160 else " ".join(rest.split()[:12])
 
 
 def those(focus: Focus, years: bool) -> str | None:
     """What a question for several things asked for, as a phrase: "those who received NED grants in 2021"."""
     text = focus.asked.text.rstrip(" ?!.") if years else without_years(focus.asked.text)
-    who = re.match(r"^(?:who|name (?:all|everyone)(?: who)?|list (?:all|everyone) who)\s+(?:all\s+)?(?P<rest>.+)$", text, re.IGNORECASE)
+    who = re.match(
+        r"^(?:who|name (?:all|everyone)(?: who)?|list (?:all|everyone) who)\s+(?:all\s+)?(?P<rest>.+)$",
+        text,
+        re.IGNORECASE,
+    )
     if who:
         return f"those who {who['rest']}"
-    which = re.match(r"^(?:which|what)\s+(?P<noun>(?:[\w'’-]+\s+){0,4}?\w+s|\w+ people|media)\s+(?:did\s+)?(?P<rest>.+)$", text, re.IGNORECASE)
+    which = re.match(
+        r"^(?:which|what)\s+(?P<noun>(?:[\w'’-]+\s+){0,4}?\w+s|\w+ people|media)\s+(?:did\s+)?(?P<rest>.+)$",
+        text,
+        re.IGNORECASE,
+    )
     if which:
         return f"the {which['noun']} that {which['rest']}"
     listed = re.match(r"^(?:list|name|show)\s+(?:me\s+)?(?:all\s+)?(?P<rest>.+)$", text, re.IGNORECASE)
@@ -175,8 +236,8 @@ def put_year(text: str, year: str) -> str:
     places = list(WHEN.finditer(text))
     bare = re.sub(r"\D", "", year)
     if not places:
-        if re.fullmatch(r"\d{4}", year):
-            year = f"в {year} году" if is_russian(text) else f"in {year}"
+        if len(bare) == 4:
+            year = f"в {bare} году" if is_russian(text) else year if re.match(r"[a-z]", year) else f"in {bare}"
         mark = re.search(r"[\s?!.]*$", text)
         return f"{text[: mark.start()] if mark else text} {year}?"
     first = places[0]
@@ -186,7 +247,13 @@ def put_year(text: str, year: str) -> str:
         new = re.sub(r"^\D+", "", year)
     else:
         new = year
-    text_after = "".join(
-        text[a.end() : b.start()] for a, b in zip(places, [*places[1:], _end(text)], strict=True)
-    ) if len(places) == 1 else re.sub(r"(?:,|\s+(?:and|or|than|with|to|и|или|чем))\s*(?=$|[?,])", "", _between(text, places))
-    return f"{text[: first.start()]}{new}{text_after}"
+    made, at = text[: first.start()] + new, first.end()
+    for place in places[1:]:
+        made += re.sub(r"(?:,|\s+(?:and|or|than|to|и|или|чем))?\s*$", "", text[at : place.start()])
+        at = place.end()
+    return made + text[at:]
+
+
+def is_russian(text: str) -> bool:
+    """Whether a text begins in Cyrillic letters; the names in it may be in others."""
+    return re.match(r"[\W\d_]*[а-яё]", text, re.IGNORECASE) is not None

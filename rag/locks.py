@@ -12,6 +12,9 @@ from rag.models import Evidence
 from rag.question import Question
 from rag.scope import scope
 
+_ASIDE = 0.5
+_NOTED = 0.1
+
 
 class Locked(NamedTuple):
     """Evidence that may be shown, and evidence that is of another period than the one asked for; best first."""
@@ -25,6 +28,7 @@ def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[st
     kept: list[Evidence] = []
     other: list[Evidence] = []
     held: dict[str, frozenset[str]] = {}
+    strict = question.kind in ("amount", "total", "list", "count", "largest", "comparison")
     for e in evidence:
         document = documents[e.document]
         text = document.text[e.start : e.end]
@@ -32,11 +36,16 @@ def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[st
             held[e.document] = frozenset(content_terms(f"{document.title or ''} {document.text}"))
         if not _fits(question, text) or not _speaks_of(question, held[e.document]):
             continue
-        if scope(document).of(e.start, e.end).agreement(question.periods) == "contradicted":
+        scoped = scope(document).of(e.start, e.end)
+        if scoped.agreement(question.periods) != "contradicted":
+            kept.append(e)
+        elif scoped.own or scoped.before or scoped.heading or strict:
             other.append(e)
         else:
-            kept.append(e)
-    return Locked(kept, [e for e in other if e.probability >= 0.1])
+            # What a document is about as a whole binds what it says in passing only so far.
+            kept.append(e.model_copy(update={"probability": e.probability * _ASIDE}))
+    kept.sort(key=lambda e: -e.probability)
+    return Locked(kept, [e for e in other if e.probability >= _NOTED])
 
 
 def says(question: Question, text: str) -> bool:
@@ -64,6 +73,8 @@ def _fits(question: Question, text: str) -> bool:
 
 
 def _speaks_of(question: Question, held: frozenset[str]) -> bool:
-    """Whether a document holds the words of every name in a question, if any are in its script."""
+    """Whether a document holds the words of at least half of a question's names, of those that are in its script."""
+    latin = any(t.isascii() and t.isalpha() for t in held)
     names = [set(content_terms(name)) for name in question.names]
-    return all(name <= held for name in names if all(t.isascii() for t in name) == any(t.isascii() for t in held))
+    names = [name for name in names if name and all(t.isascii() for t in name) == latin]
+    return not names or sum(name <= held for name in names) * 2 >= len(names)

@@ -164,8 +164,10 @@ _RENAMED = (
         rf"(?:the )?({_RUN})"
     ),
     re.compile(
-        rf"({_RUN})[^.]{{0,60}}?\b(?:renamed(?: itself)?|changed its name|now (?:called|known as)|took the name|"
-        rf"is now(?: called)?|(?:has |had )?become)\s*(?:to |as |of )?(?:the )?[\"“]?({_RUN})"
+        rf"({_RUN})[^.]{{0,60}}?(?:\.\s+It\s+)?\b(?:renamed(?: itself)?|changed its name|now (?:called|known as)|"
+        rf"took the name|"
+        rf"calls itself|has been called|goes by the name|under (?:its|the) (?:new )?name|is now(?: called)?|"
+        rf"became one body|(?:has |had )?become)\s*(?:to |as |of )?(?:the )?[\"“]?({_RUN})"
     ),
 )  # fmt: skip
 

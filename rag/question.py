@@ -7,7 +7,7 @@ from typing import Literal
 
 from index.errors import UsageError
 from index.models import Model
-from index.terms import STOP, content_terms, term, words
+from index.terms import STOP, content_terms, words
 from rag.periods import Period, periods
 
 Kind = Literal[
@@ -58,7 +58,8 @@ _RULES: dict[Kind, tuple[str, ...]] = {
         r"\bwhat does .* (?:mean|stand for)\b|\bdefine\b|\bчто такое\b",
     ),
     "list": (
-        r"\b(?:which|what) (?:\w+ ){0,3}?(?:people|media|[a-z]{3,}s)\b|\blist\b|\bname (?:all|the|every)\b",
+        r"\b(?:which|what) (?:(?:of|other|new) )?(?:[\w-]+ ){0,2}?(?!(?:does|was|has|is|this|status|his|its)\b)"
+        r"(?:people|media|[a-z]{3,}s)\b|\blist\b|\bname (?:all|the|every)\b",
         r"\ball (?:the )?\w+s\b|\bwho (?:all )?(?:received|got|were|are|was awarded|obtained)\b",
         r"\bкакие\b|\bперечисл\w+|\bсписок\b|\bназови\w*\b|\bкто (?:получил|получили|были)\b|\bкому\b",
     ),
@@ -122,17 +123,30 @@ def understand(text: str) -> Question:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    """Capitalised runs and quoted words; a first word counts only where it is not a plain one."""
+    """Capitalised runs and quoted words, without the words that a question begins with."""
     found: list[str] = []
     for match in _NAME.finditer(text):
-        name = (match[1] or match[2]).strip(" .,?!'’")
-        if match[2] and not text[: match.start()].strip(' "“«¿'):
-            first = name.split()[0]
-            if first.casefold() in STOP or first.istitle():
-                name = name[len(first) :].strip()
-        if name and term(name.split()[-1]) and any(c.isalpha() for c in name):
+        parts = (match[1] or match[2]).strip(" .,?!'’").split()
+        begins = not text[: match.start()].strip(' "“«¿')
+        while parts and (_plain(parts[0]) or (begins and len(parts) == 1 and parts[0].istitle())):
+            parts = parts[1:]
+            begins = False
+        name = " ".join(parts)
+        if any(c.isalpha() for c in name):
             found.append(name)
     return tuple(dict.fromkeys(found))
+
+
+def _plain(word: str) -> bool:
+    """Whether a capitalised word is no name: a question word, a pronoun, a month."""
+    word = re.sub(r"['’]\w+$", "", word).casefold()
+    return word in STOP or word in _CALENDAR or not word
+
+
+_CALENDAR = frozenset(
+    "january february march april may june july august september october november december monday tuesday wednesday "
+    "thursday friday saturday sunday name list compare give tell show is".split()
+)
 
 
 def is_clear(question: Question) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from index.library import Retrieved
@@ -41,13 +40,11 @@ class Reader(Protocol):
     name: str
 
     @property
-    def thresholds(self) -> Mapping[str, float]:
-        """From which probability a "sentence" is evidence, and from which confidence "silence" is broken."""
+    def threshold(self) -> float:
+        """The probability from which a sentence is shown as evidence."""
 
-    def read(
-        self, question: Question, retrieved: Sequence[Retrieved], rarity: Mapping[str, float]
-    ) -> tuple[list[Evidence], float]:
-        """Every sentence of the retrieved passages with its probability, best first, and the confidence in any answer.
+    def read(self, question: Question, retrieved: Sequence[Retrieved], rarity: Mapping[str, float]) -> list[Evidence]:
+        """Every sentence of the retrieved passages with its probability, best first.
 
         Args:
             question: what is asked.
@@ -60,16 +57,13 @@ class Similarity:
     """The baseline: likeness of vectors and shared terms, and nothing learned."""
 
     name = "similarity"
-    # Chosen on corpus/cases.jsonl.
-    thresholds = MappingProxyType({"sentence": 0.5, "silence": 0.5})
+    threshold = 0.5  # chosen on corpus/cases.jsonl
 
-    def read(
-        self, question: Question, retrieved: Sequence[Retrieved], rarity: Mapping[str, float]
-    ) -> tuple[list[Evidence], float]:
+    def read(self, question: Question, retrieved: Sequence[Retrieved], rarity: Mapping[str, float]) -> list[Evidence]:
         """See `Reader.read`."""
         found = [self._evidence(question, candidate) for candidate in candidates(retrieved)]
         found.sort(key=lambda e: (-e.probability, e.document, e.start))
-        return found, found[0].probability if found else 0.0
+        return found
 
     def _evidence(self, question: Question, candidate: Candidate) -> Evidence:
         own = set(content_terms(candidate.text))

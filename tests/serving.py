@@ -19,16 +19,16 @@ from ui.server import create_app
 from ui.settings import Settings
 from ui.state import State
 
-PASSWORD = "correct horse battery"
+PASSWORD = "correct horse battery"  # noqa: S105
 
 # All organisations here are invented.
 TEXTS = {
-    "bees.txt": "The Hollow Oak Trust (invented)\n\nThe Hollow Oak Trust gave $12,500 to the Bramble Bee Society in 2021. "
-    "The money paid for forty hives and for a teacher.",
+    "bees.txt": "The Hollow Oak Trust (invented)\n\nThe Hollow Oak Trust gave $12,500 to the Bramble Bee Society in "
+    "2021. The money paid for forty hives and for a teacher.",
     "trains.txt": "The Night Train\n\nThe night train leaves Tayport at nine in the evening. It carries mail and forty "
     "passengers to Merrow.",
-    "secret.txt": "Plans of the board\n\nThe board of Quillmere Holdings (invented) will close the Zanthorpe mill in May "
-    "2027. The closure costs $4,400,000.",
+    "secret.txt": "Plans of the board\n\nThe board of Quillmere Holdings (invented) will close the Zanthorpe mill in "
+    "May 2027. The closure costs $4,400,000.",
     "музей.txt": "Городской музей открыт со вторника по воскресенье. Билет стоит пятьсот тенге для взрослых.",
     "hostile.txt": "<img src=x onerror=alert(1)> ![pixel](http://evil.example/p.png)\n\nThe lighthouse keeper of "
     "Skerrow is <b>Orla Finch</b> [7]. She keeps the lamp.",

@@ -11,7 +11,7 @@ from ui.accounts import Accounts
 from ui.problems import SignInError, TooManyError
 from ui.state import State
 
-SECRET = "Zanthorpe"
+HIDDEN = "Zanthorpe"
 CLOSURE = "What will the board of Quillmere Holdings close in May 2027?"
 
 
@@ -187,7 +187,7 @@ def ask(http, question=CLOSURE, **more):
 @pytest.mark.parametrize("name", ["ada", "ed", "rob"])
 def test_who_is_in_the_group_sees_its_document(place, name):
     answer = ask(place[name])
-    assert SECRET in answer.text
+    assert HIDDEN in answer.text
     assert place["document"] in documents(place[name]).values()
 
 
@@ -198,15 +198,15 @@ def test_who_is_not_sees_no_trace_of_it(place, name):
     assert total == place["ada"].get("/api/v1/documents").json()["total"] - 1
     for response in (
         ask(http),
-        ask(http, SECRET),
-        http.post("/api/v1/search", json={"query": f"{SECRET} mill", "k": 100}),
+        ask(http, HIDDEN),
+        http.post("/api/v1/search", json={"query": f"{HIDDEN} mill", "k": 100}),
         http.get("/api/v1/documents", params={"limit": 500}),
         http.get("/api/v1/documents", params={"text": "secret"}),
         http.get("/api/v1/documents", params={"where": "source=secret.txt"}),
         http.post("/v1/chat/completions", json={"messages": [{"role": "user", "content": CLOSURE}]}),
     ):
         assert response.status_code == 200
-        assert SECRET not in response.text.replace(f'"question":"{SECRET}"', "")
+        assert HIDDEN not in response.text.replace(f'"question":"{HIDDEN}"', "")
         assert "secret.txt" not in response.text
         assert document not in response.text
     for path in ("", "/text", "/blocks", "/pages/1.png"):
@@ -342,7 +342,7 @@ def test_an_editor_keeps_to_what_it_may_see(place):
     # A file of the same name takes nothing away from the one that it cannot see.
     (added,) = upload(ella, "secret.txt", "Ella's own secret is a recipe for quince jelly.").json()
     assert (added["outcome"], added["source"]) == ("added", "ella/secret.txt")
-    assert SECRET in ada.get(f"/api/v1/documents/{document}/text").text
+    assert HIDDEN in ada.get(f"/api/v1/documents/{document}/text").text
     assert ella.delete(f"/api/v1/documents/{added['document']}").status_code == 204
 
 
@@ -354,15 +354,15 @@ def test_the_same_text_from_two_sides(place):
     shown = ella.get(f"/api/v1/documents/{document}").json()
     assert (shown["source"], shown["also"], shown["groups"]) == ("found.txt", [], ["board", "press"])
     answer = ask(ella)
-    assert SECRET in answer.text
+    assert HIDDEN in answer.text
     assert "secret.txt" not in answer.text
     cited = ella.get(f"/api/v1/answers/{answer.headers['x-answer-id']}/citations/1").text
     assert "secret.txt" not in cited
     assert "found.txt" in cited
-    hits = ella.post("/api/v1/search", json={"query": SECRET}).text
+    hits = ella.post("/api/v1/search", json={"query": HIDDEN}).text
     assert "found.txt" in hits
     assert "secret.txt" not in hits
-    assert SECRET not in ask(rita).text
+    assert HIDDEN not in ask(rita).text
     assert ella.delete(f"/api/v1/documents/{document}").status_code == 204
     assert ella.get(f"/api/v1/documents/{document}").status_code == 404
     assert documents(ed)["secret.txt"] == document

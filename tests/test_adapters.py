@@ -131,20 +131,22 @@ def test_tatqa(tmp_path: Path) -> None:
     in_place(found)
 
 
-def test_cast(tmp_path: Path) -> None:
+def write_conversations(folder: Path) -> None:
     topics = [{"number": 31, "turn": [{"number": n, "raw_utterance": f"turn {n} "} for n in (1, 2, 3)]}]
-    (tmp_path / "2019_data_evaluation_evaluation_topics_v1.0.json").write_text(json.dumps(topics))
-    (tmp_path / "2019_data_evaluation_evaluation_topics_annotated_resolved_v1.0.tsv").write_text("31_1\tx\n31_2\ttwo\n")
+    (folder / "2019_data_evaluation_evaluation_topics_v1.0.json").write_text(json.dumps(topics))
+    resolved = "2019_data_evaluation_evaluation_topics_annotated_resolved_v1.0.tsv"
+    (folder / resolved).write_text("31_1\tx\n31_2\ttwo\n")
     manual = {"number": 1, "raw_utterance": "a", "manual_rewritten_utterance": "A"}
     other = {"number": 2, "raw_utterance": "b", "manual_rewritten_utterance": "B"}
-    (tmp_path / "2020_2020_manual_evaluation_topics_v1.0.json").write_text(
-        json.dumps([{"number": 81, "turn": [manual, other]}])
-    )
+    topics = [{"number": 81, "turn": [manual, other]}]
+    (folder / "2020_2020_manual_evaluation_topics_v1.0.json").write_text(json.dumps(topics))
+
+
+def test_cast(tmp_path: Path) -> None:
+    write_conversations(tmp_path)
     turns = cast(tmp_path)
-    assert [(turn.id, turn.question, turn.rewritten) for turn in turns] == [
-        ("31_2", "turn 2", "two"),
-        ("81_2", "b", "B"),
-    ]
+    found = [(turn.id, turn.question, turn.rewritten) for turn in turns]
+    assert found == [("31_2", "turn 2", "two"), ("81_2", "b", "B")]
     assert [earlier.question for earlier in turns[0].history] == ["turn 1"]
 
 
@@ -158,7 +160,7 @@ def test_pairs(tmp_path: Path) -> None:
 
 
 def test_scifact_and_cranfield_of_the_same_form(tmp_path: Path) -> None:
-    abstract = "\"['First \\n sentence.'\n \"\"It's second.\"\"]\""
+    abstract = '"[\'First \\n sentence.\'\n ""It\'s second.""]"'
     (tmp_path / "corpus_train.csv").write_text(f"doc_id,title,abstract,structured\n7,A title,{abstract},False\n")
     (tmp_path / "qrels.beir-v1.0.0-scifact.test.txt").write_text("1 0 7 1\n")
     (tmp_path / "topics.beir-v1.0.0-scifact.test.tsv.gz").write_bytes(gzip.compress(b"1\tis it so?\n"))

@@ -21,7 +21,7 @@ from index.errors import PinciteError, UsageError
 from index.library import Index
 from tests.conftest import document
 from tests.handmade import CASES, TEXTS, gold_answer, write_corpus
-from tests.test_adapters import clapnq_record, lines
+from tests.test_adapters import clapnq_record, lines, write_conversations
 from tests.test_judge import Endpoint, endpoint
 
 __all__ = ["endpoint"]
@@ -46,7 +46,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def product(corpus: Path) -> Path:
     """A run of this product on the hand-made corpus."""
     out = corpus / "runs" / "product"
-    result = call("run", corpus / "cases.jsonl", "--out", out)
+    result = call("run", corpus / "cases.jsonl", "--out", out, "--reader", "similarity")
     assert "similarity was asked 6 questions" in result.output
     return out
 
@@ -69,7 +69,7 @@ def test_this_product_is_measured(product: Path) -> None:
 
 def test_a_second_run_asks_nothing_again(product: Path, corpus: Path) -> None:
     before = (product / "answers.jsonl").read_bytes()
-    call("run", corpus / "cases.jsonl", "--out", product)
+    call("run", corpus / "cases.jsonl", "--out", product, "--reader", "similarity")
     assert (product / "answers.jsonl").read_bytes() == before
 
 
@@ -238,15 +238,31 @@ def measured(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tables.T
     }
     other = {**pair, "references": ["Rain."], "attribution_label": "not attributable"}
     lines(data / "attributionbench" / "dev_all_subset_balanced.jsonl", pair, other)
+    (data / "cranfield").mkdir()
+    texts = "<doc><docno>1</docno><title>radio</title><text>radio waves bend</text></doc>"
+    texts += "<doc><docno>2</docno><title>rain</title><text>rain falls in may</text></doc>"
+    (data / "cranfield" / "cran.all.1400.xml").write_text(texts)
+    (data / "cranfield" / "cran.qry.xml").write_text("<xml><top><num>9</num><title>why rain falls</title></top></xml>")
+    (data / "cranfield" / "cranqrel.trec.txt").write_text("1 0 2 1\n")
+    (data / "trec_cast").mkdir()
+    write_conversations(data / "trec_cast")
     return tables.measure(data, corpus / "cases.jsonl", folder / "runs", readers=["similarity"])
 
 
 def test_every_set_that_is_there_has_figures(measured: tables.Table) -> None:
-    assert {line.set for line in measured.lines} == {"own", "clapnq", "attributionbench"}
-    assert set(measured.missing) == {"multispanqa", "tatqa", "beir_scifact", "cranfield", "trec_cast", "wice"}
+    there = {"own", "clapnq", "attributionbench", "cranfield", "trec_cast"}
+    assert {line.set for line in measured.lines} == there
+    assert set(measured.missing) == set(tables.TITLES) - there
     cells = {(line.set, line.measure): line.cells for line in measured.lines}
     assert set(cells["own", "gold in the first 5"]) >= {"lexical", "dense", "fused"}
     assert cells["attributionbench", "balanced accuracy"]["verifier plain"].value == 1.0
+    assert {name: cell.value for name, cell in cells["cranfield", "nDCG@10"].items()} == {
+        "lexical": 1.0, "dense": 1.0, "fused": 1.0, "plain BM25": 1.0,
+    }  # fmt: skip
+    kept = {measure: line["fused"].value for (name, measure), line in cells.items() if name == "trec_cast"}
+    assert kept == dict.fromkeys(
+        ("passages kept, as it is", "passages kept, with the questions before", "passages kept, resolved"), 1.0
+    )  # two passages: every question finds both
     assert cells["clapnq", "sentence F1"]["similarity"].cases == 1
 
 

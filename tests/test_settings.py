@@ -76,7 +76,7 @@ def test_a_key_of_a_language_model_is_never_shown(monkeypatch):
         ("127.0.0.1", (), True),
         ("localhost", (), True),
         ("::1", (), True),
-        ("0.0.0.0", (), False),
+        ("0.0.0.0", (), False),  # noqa: S104
         ("::", (), False),
         ("192.168.1.5", (), False),
         ("127.0.0.1", ("pin.example",), False),

@@ -1,0 +1,551 @@
+"""The page in a real browser, on a real server over the demo corpus and a hostile document.
+
+Needs Chromium: ``apt-get install chromium``, or any other whose path is in PINCITE_CHROMIUM.
+"""
+
+import csv
+import io
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect, sync_playwright
+
+from index.library import Index
+from rag.models import Answer, Claim, Nearest, Note, Row
+from rag.verify import cite
+from ui.accounts import LOCAL
+from ui.state import State
+from ui.talks import Talks, new_id
+
+ROOT = Path(__file__).parents[1]
+FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
+FLAGS += ["--disable-component-update", "--disable-sync"]
+HOSTILE_NAME = "<img src=x onerror=alert(1)> ![n](http:&#47;&#47;evil.example&#47;n.png).txt"
+HOSTILE = """<script>alert("title")</script> ![t](http://evil.example/t.png)
+
+The harbour master of Quenby is <img src="http://evil.example/y.png" onerror="alert(2)"> Odo Marsh ${alert(3)} \
+{{alert(4)}} [7] ![x](http://evil.example/x.png), and Quenby is invented.
+"""
+QUESTION = 'Who is <b>the harbour master</b> of Quenby? ![q](http://evil.example/q.png) <script>alert("q")</script>'
+PASSING = "The lantern keeper of Ostwick, an invented place, is Una Brill."
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = os.environ.get("PINCITE_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
+    if not found:
+        pytest.fail("no Chromium: apt-get install chromium, or put the path of one into PINCITE_CHROMIUM")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+class Site:
+    """A server in a process of its own, and what was put into its index and database."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            self.port = listening.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self):
+        code = "import sys; from ui.commands import serve; serve(sys.argv[1:])"
+        command = [sys.executable, "-c", code, "--index", str(self.folder), "--port", str(self.port)]
+        env = {name: value for name, value in os.environ.items() if not name.startswith("PINCITE_")}
+        self.process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True)
+        line = self.process.stderr.readline()
+        assert line.startswith("pincite on"), line + self.process.stderr.read()
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(30)
+        self.process.stderr.close()
+
+    def get(self, path):
+        reply = httpx.get(f"{self.url}/api/v1{path}", timeout=30)
+        assert reply.status_code == 200, reply.text
+        return reply.json()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory, encoder):
+    folder = tmp_path_factory.mktemp("browser")
+    (folder / "files").mkdir()
+    (folder / "files" / HOSTILE_NAME).write_text(HOSTILE)
+    (folder / "files" / "passing.txt").write_text(PASSING)
+    site = Site(folder / "x.index")
+    with Index(site.folder, encoder) as index:
+        corpus = ROOT / "corpus" / "documents"
+        index.add([corpus / "reports", corpus / "briefs" / "ned-grants-2021.md", folder / "files"])
+        seed(site, {Path(one.source).name: index.show(one.id) for one in index.documents()})
+    site.start()
+    yield site
+    site.stop()
+
+
+def quote(document, words, number):
+    """The citation of some words of a document, which hold a space wherever the document breaks a line."""
+    found = re.search(r"\s+".join(map(re.escape, words.split())), document.text)
+    assert found, words
+    return cite(document, *found.span(), number)
+
+
+def seed(site, held):
+    """Answers of a known form, so that what is looked at does not depend on how well questions are answered."""
+    report, rules, grants = held["annual-report-2020.pdf"], held["people-and-rules.md"], held["grants-2020.csv"]
+    row = "Grant number: MF-2020-05; Grantee: Silk Road Page Turners; Place: Shymkent; Programme: Reading Rooms; "
+    row += "Currency: KZT; Amount: 7,350,000; Decided: 2020-04-22; Status: paid; Remark: first grant to this partner."
+    cited = (
+        quote(rules, "It was set up in 1998 by Elspeth Merrow, who died in 2006", 1),
+        quote(
+            report, "Nine regular grants were awarded in 2020, and two emergency grants were paid on top of them.", 2
+        ),
+        quote(grants, row, 3),
+        quote(held["annual-report-2022.docx"], "Eleven grants were made, three more than in 2021. Tomasz Weil", 4),
+    )
+    told = Note(kind="version", text="The rules are newer:", citations=(quote(rules, "It takes no money", 5),))
+    second = (quote(rules, "Where a grant is above £40,000, two thirds of the members must agree", 1), cited[2])
+    second = (second[0], second[1].model_copy(update={"number": 2}))
+    names = ("Two thirds", '=HYPERLINK("http://evil.example")')
+    rows = (
+        Row(name=names[0], amount="£40,000", citations=(1,)),
+        Row(name=names[1], purpose="first grant", citations=(2,)),
+    )
+    other = Note(kind="other_period", text="Only for 2020:", citations=(cited[1].model_copy(update={"number": 1}),))
+    near = Nearest(document=rules.id, source=rules.source, title=rules.title, start=second[0].start,
+                   end=second[0].end, quote=second[0].quote, score=0.1)  # fmt: skip
+    bad = held[HOSTILE_NAME]
+    bad_cite = quote(bad, HOSTILE.split("\n\n")[1], 1)
+    passing = quote(held["passing.txt"], PASSING, 1)
+    base = {"reason": None, "text": "", "status": "answered"}
+    answers = {
+        "sentences": Answer(question="How did it begin?", citations=cited, notes=(told,), **base, claims=tuple(
+            Claim(text=" ".join(c.quote.split()), citations=(c.number,)) for c in cited)),
+        "table": Answer(question="List them.", citations=second, rows=rows, **base, claims=tuple(
+            Claim(text=" ".join(c.quote.split()), citations=(c.number,)) for c in second)),
+        "refusal": Answer(question="And in 2031?", status="refused", reason="other_period", nearest=(near,),
+                          text="The documents do not tell this for 2031.", notes=(other,)),
+        "hostile": Answer(question=QUESTION, citations=(bad_cite,), **base,
+                          claims=(Claim(text=bad_cite.quote, citations=(1,)),)),
+        "passing": Answer(question="Who keeps the lantern?", citations=(passing,), **base,
+                          claims=(Claim(text=PASSING, citations=(1,)),)),
+    }  # fmt: skip
+    state = State(site.folder)
+    talks = Talks(state)
+    site.talks, site.answers, site.passing = {}, {}, passing.document
+    groups = {"main": ("sentences", "table", "refusal"), "hostile": ("hostile",), "gone": ("passing",), "spare": ()}
+    for talk, kinds in groups.items():
+        site.talks[talk] = new_id()
+        title = answers[kinds[0]].question if kinds else "To be deleted"
+        talks.begin(LOCAL, title, "page", site.talks[talk])
+        for kind in kinds:
+            site.answers[kind] = new_id()
+            talks.say(LOCAL, site.talks[talk], site.answers[kind], answers[kind].question, answers[kind])
+    state.close()
+
+
+@pytest.fixture
+def visit(chromium, site):
+    """Opens the page in a profile of its own; a script error, a dialog or a request to elsewhere fails the test."""
+    contexts, wrong = [], []
+
+    def allow(route):
+        own = route.request.url.startswith((f"{site.url}/", "data:", "blob:"))
+        if not own:
+            wrong.append(route.request.url)
+        (route.continue_ if own else route.abort)()
+
+    def open_page(path="/", **options):
+        options = {"viewport": {"width": 1360, "height": 850}, "reduced_motion": "reduce", **options}
+        context = chromium.new_context(base_url=site.url, **options)
+        contexts.append(context)
+        context.route("**/*", allow)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
+        page.goto(path)
+        page.locator("#pin-bar button").first.wait_for(state="attached")
+        if "conv=" in path:
+            page.locator("#chat .pin-answer").first.wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def chip(page, site, kind, number):
+    return page.locator(f"#chat button.cite-{site.answers[kind]}-{number}")
+
+
+def marked(page):
+    expect(page.locator("mark.cited")).to_have_count(1)
+    return page.locator("mark.cited").evaluate("mark => mark.textContent")
+
+
+def main(site, hash_=""):
+    return f"/?conv={site.talks['main']}{hash_}"
+
+
+# What a person sees of an answer that is given now.
+
+
+def test_every_number_of_an_answer_is_a_chip(visit, site):
+    page = visit()
+    page.locator("#pin-hello .example").first.wait_for()
+    page.get_by_role("textbox", name="Your question").fill("Who received NED grants in 2021?")
+    page.keyboard.press("Enter")
+    page.locator("#chat .pin-answer").wait_for()
+    page.wait_for_url("**/?conv=*")
+    talk = site.get(f"/conversations/{page.url.split('conv=')[1]}")
+    (turn,) = talk["answers"]
+    assert turn["answer"]["status"] == "answered"
+    chips = page.locator("#chat button.cite")
+    assert chips.count() >= len(turn["answer"]["citations"]) > 0
+    for at in range(chips.count()):
+        expect(chips.nth(at)).to_have_accessible_name(re.compile(r"^Source \d+$"))
+        assert "“" in chips.nth(at).get_attribute("title")
+    assert raw_numbers(page) == []
+    page.locator("#chat .act.retry").click()
+    expect(page.locator(f"#chat .act-{turn['id']}")).to_have_count(0)
+    page.locator("#chat button.cite").first.click()
+    marked(page)
+    assert len(site.get(f"/conversations/{talk['id']}")["answers"]) == 1
+
+
+def raw_numbers(page):
+    """Every [n] in the chat that is not code."""
+    return page.locator("#chat").evaluate("""chat => {
+      const walker = document.createTreeWalker(chat, NodeFilter.SHOW_TEXT), found = [];
+      while (walker.nextNode()) {
+        if (/\\[\\d+\\]/.test(walker.currentNode.data) && !walker.currentNode.parentElement.closest("code, style"))
+          found.push(walker.currentNode.data);
+      }
+      return found;
+    }""")
+
+
+CLICK = """chip => new Promise(done => {
+  const began = performance.now(), at = chip.getBoundingClientRect().top;
+  const look = () => {
+    const mark = document.querySelector("#pin-panel mark.cited");
+    if (mark && mark.checkVisibility()) {
+      done({ms: performance.now() - began, moved: chip.getBoundingClientRect().top - at, scrolled: window.scrollY});
+    } else requestAnimationFrame(look);
+  };
+  chip.click();
+  look();
+})"""
+
+
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
+def test_a_click_shows_the_words_in_their_document(visit, site, number):
+    page = visit(main(site))
+    seen = chip(page, site, "sentences", number).evaluate(CLICK)
+    assert seen["ms"] < 500
+    assert abs(seen["moved"]) < 2
+    assert seen["scrolled"] == 0
+    cited = site.get(f"/answers/{site.answers['sentences']}/citations/{number}")
+    assert marked(page) == cited["citation"]["quote"]
+    panel = page.get_by_role("complementary", name="Source")
+    expect(panel.get_by_role("heading", level=2)).to_have_text(
+        cited["document"]["title"] or cited["document"]["source"]
+    )
+    mark, body = page.locator("mark.cited").bounding_box(), page.locator("#pin-panel .body").bounding_box()
+    assert body["y"] <= mark["y"]
+    assert mark["y"] + mark["height"] <= body["y"] + body["height"]
+    expect(page.locator("#chat [aria-expanded=true]")).to_have_count(1)
+    expect(chip(page, site, "sentences", number)).to_have_attribute("aria-expanded", "true")
+    title = cited["citation"]["title"] or cited["citation"]["source"]
+    place = ", ".join([title, *cited["section"][-1:]])
+    expect(page.get_by_role("status")).to_have_text(f"Source {number} of 5: {place}")
+
+
+def test_a_pdf_also_shows_its_page(visit, site):
+    page = visit(main(site))
+    chip(page, site, "sentences", 2).click()
+    marked(page)
+    page.get_by_role("button", name="Page", exact=True).click()
+    image = page.get_by_role("img", name="Page 1 as it is printed, with the cited words highlighted")
+    expect(image).to_be_visible()
+    page.wait_for_function("document.querySelector('#pin-panel img').naturalWidth > 500")
+    page.get_by_role("button", name="Text", exact=True).click()
+    expect(page.locator("mark.cited")).to_be_in_viewport()
+
+
+def test_the_keyboard_goes_all_the_way(visit, site):
+    page = visit(main(site))
+    first = chip(page, site, "sentences", 1)
+    first.focus()
+    for number in (2, 3, 4, 5):
+        page.keyboard.press("Tab")
+        expect(chip(page, site, "sentences", number)).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    assert "Eleven grants" in marked(page)
+    expect(page.locator("#pin-panel")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.locator("#pin-panel")).to_be_hidden()
+    expect(chip(page, site, "sentences", 4)).to_be_focused()
+    expect(page.locator("#chat [aria-expanded=true]")).to_have_count(0)
+    page.keyboard.press("Space")
+    assert "Eleven grants" in marked(page)
+
+
+def test_previous_and_next_stop_at_the_ends(visit, site):
+    page = visit(main(site))
+    chip(page, site, "sentences", 1).click()
+    back, on = page.get_by_role("button", name="Previous source"), page.get_by_role("button", name="Next source")
+    expect(back).to_be_disabled()
+    seen = [marked(page)]
+    on.focus()
+    for number in (2, 3, 4, 5):
+        page.keyboard.press("Enter")
+        expect(page.locator("#pin-panel .count")).to_have_text(f"Source {number} of 5")
+        seen.append(marked(page))
+    assert len(set(seen)) == 5
+    expect(on).to_be_disabled()
+    expect(back).to_be_focused()
+    back.click()
+    expect(page.locator("#pin-panel .count")).to_have_text("Source 4 of 5")
+    expect(chip(page, site, "sentences", 4)).to_have_attribute("aria-expanded", "true")
+
+
+def test_the_link_opens_the_same_words_in_a_fresh_profile(visit, site):
+    page = visit(main(site))
+    chip(page, site, "table", 1).click()
+    words = marked(page)
+    link = page.url.removeprefix(site.url)
+    assert link == main(site, f"#cite-{site.answers['table']}-1")
+    assert site.get(f"/answers/{site.answers['table']}/citations/1")["link"] == link
+    fresh = visit(link)
+    assert marked(fresh) == words
+    expect(chip(fresh, site, "table", 1)).to_have_attribute("aria-expanded", "true")
+    chip(fresh, site, "sentences", 1).click()
+    expect(chip(fresh, site, "sentences", 1)).to_have_attribute("aria-expanded", "true")
+    assert "Elspeth Merrow" in marked(fresh)
+    fresh.reload()
+    expect(chip(fresh, site, "sentences", 1)).to_have_attribute("aria-expanded", "true")
+    assert "Elspeth Merrow" in marked(fresh)
+
+
+def test_a_refusal_shows_what_is_near_and_no_chips(visit, site):
+    page = visit(main(site))
+    refusal = page.locator("#chat .pin-answer.refused")
+    expect(refusal.locator(".cite")).to_have_count(0)
+    expect(refusal).to_contain_text("Why: the documents tell it only for another time")
+    buttons = refusal.get_by_role("button", name="Read it in the document")
+    buttons.nth(0).click()
+    assert "Nine regular grants" in marked(page)
+    buttons.nth(1).click()
+    expect(page.locator("#pin-panel mark.near")).to_have_text(re.compile("^Where a grant is above £40,000"))
+    expect(page.locator("mark.cited")).to_have_count(0)
+
+
+def test_hostile_words_are_shown_as_words(visit, site):
+    page = visit(f"/?conv={site.talks['hostile']}")
+    expect(page.locator(".pin-question")).to_have_text(QUESTION)
+    expect(page.locator("#pin-nav .list")).to_contain_text("<script>")
+    body = " ".join(HOSTILE.split("\n\n")[1].split())
+    expect(page.locator("#chat .pin-answer .claim")).to_contain_text(body)
+    assert raw_numbers(page) == []
+    chip(page, site, "hostile", 1).click()
+    assert marked(page) == HOSTILE.split("\n\n")[1].strip()
+    expect(page.locator("#pin-panel .about-source")).to_contain_text("<img src=x onerror=alert(1)>")
+    assert page.locator("#pin-panel img, #chat img, #pin-panel a, #chat a, #chat form, #chat script").count() == 0
+    page.get_by_role("button", name="Documents", exact=True).click()
+    expect(page.locator("#pin-library tbody")).to_contain_text(HOSTILE_NAME)
+    page.get_by_role("button", name=re.compile("^View “<script>")).click()
+    expect(page.locator("#pin-panel .body")).to_contain_text("![x](http://evil.example/x.png)")
+    assert page.locator("#pin-panel img").count() == 0
+
+
+def test_a_document_that_is_gone_leaves_no_words_behind(visit, site):
+    page = visit(f"/?conv={site.talks['gone']}")
+    chip(page, site, "passing", 1).click()
+    assert marked(page) == PASSING
+    assert httpx.delete(f"{site.url}/api/v1/documents/{site.passing}").status_code == 204
+    page.keyboard.press("Escape")
+    chip(page, site, "passing", 1).click()
+    panel = page.locator("#pin-panel")
+    expect(panel).to_contain_text("This document has been removed, or you may not read it.")
+    assert "Una Brill" not in panel.evaluate("panel => panel.textContent")
+    page.reload()
+    page.locator("#chat .pin-answer").wait_for()
+    assert "Una Brill" not in page.locator("#chat").text_content()
+
+
+def test_an_answer_can_be_copied_saved_and_judged(visit, site):
+    page = visit(main(site), permissions=["clipboard-read", "clipboard-write"])
+    page.locator(f".act.copy.act-{site.answers['sentences']}").click()
+    expect(page.locator(".told")).to_have_text("Copied with its sources.")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("It was set up in 1998 by Elspeth Merrow, who died in 2006 [1]\n")
+    assert "\nSources:\n[1] People and rules" in copied
+    with page.expect_download() as download:
+        page.locator(f".act.csv.act-{site.answers['table']}").click()
+    lines = list(csv.reader(io.StringIO(Path(download.value.path()).read_text("utf-8-sig"))))
+    assert lines[2][0] == '\'=HYPERLINK("http://evil.example")'
+    for kind, name in (("Markdown", "md"), ("HTML", "html")):
+        with page.expect_download() as download:
+            page.get_by_role("button", name=f"Export as {kind}").click()
+        assert download.value.suggested_filename.endswith(f".{name}")
+        assert "Elspeth Merrow" in Path(download.value.path()).read_text()
+    page.locator(f".act.good.act-{site.answers['table']}").click()
+    expect(page.locator(f".act.good.act-{site.answers['table']}")).to_have_attribute("aria-pressed", "true")
+    chip(page, site, "table", 2).click()
+    page.get_by_role("button", name="Wrong source").click()
+    expect(page.get_by_role("status")).to_have_text("Thank you. That is noted.")
+    given = site.get(f"/answers/{site.answers['table']}")["feedback"]
+    assert [(one["value"], one["citation"]) for one in given] == [("up", None), ("wrong_source", 2)]
+    page.reload()
+    expect(page.locator(f".act.good.on.act-{site.answers['table']}")).to_be_visible()
+
+
+def test_conversations_are_found_renamed_and_deleted(visit, site):
+    page = visit()
+    listed = page.locator("#pin-nav .list .pick")
+    expect(listed.filter(has_text="To be deleted")).to_have_count(1)
+    page.get_by_role("button", name="Rename “To be deleted”").click()
+    page.get_by_role("textbox", name="Rename “To be deleted”").fill("Another name")
+    page.keyboard.press("Enter")
+    expect(listed.filter(has_text="Another name")).to_have_count(1)
+    page.get_by_role("searchbox", name="Find a conversation").fill("ANOTHER")
+    expect(listed).to_have_count(1)
+    page.get_by_role("button", name="Delete “Another name”").click()
+    expect(page.get_by_role("button", name="Cancel")).to_be_focused()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    expect(page.locator("#pin-nav .none")).to_have_text("None found.")
+    page.get_by_role("searchbox", name="Find a conversation").fill("how did it")
+    listed.first.click()
+    chip(page, site, "sentences", 1).wait_for()
+    assert page.url.endswith(main(site))
+    page.get_by_role("button", name="New conversation").click()
+    expect(page.get_by_role("heading", name="Ask your documents")).to_be_visible()
+    assert "conv=" not in page.url
+
+
+def test_documents_are_added_found_read_and_removed(visit, site):
+    page = visit("/?view=documents")
+    count = page.locator("#pin-library .find .count")
+    expect(count).to_have_text(re.compile(r"^\d+ of \d+ documents$"))
+    old = (ROOT / "corpus/documents/reports/erratum-2022.md").read_bytes()
+    files = [("ferry.txt", b"The ferry of Quenby, an invented place, is the Marigold."), ("again.md", old)]
+    files += [("broken.pdf", b"%PDF-1.7 nothing")]
+    payload = [{"name": name, "mimeType": "text/plain", "buffer": data} for name, data in files]
+    page.locator("#pin-files").set_input_files(payload)
+    results = page.locator("#pin-library .results li")
+    expect(results).to_have_count(3)
+    assert [results.nth(at).get_attribute("class") for at in range(3)] == ["added", "duplicate", "refused"]
+    expect(results.nth(2).locator(".reason")).not_to_be_empty()
+    expect(page.locator("#pin-library .going")).to_have_text("3 of 3 files done.")
+    page.get_by_role("searchbox", name="Filter").fill("ferry")
+    expect(count).to_have_text("1 of 1 documents")
+    page.get_by_role("button", name=re.compile("^View ")).click()
+    expect(page.locator("#pin-panel .body")).to_contain_text("is the Marigold")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name=re.compile("^View "))).to_be_focused()
+    page.get_by_role("button", name=re.compile("^Remove ")).click()
+    page.get_by_role("button", name="Remove", exact=True).click()
+    expect(count).to_have_text("0 of 0 documents")
+
+
+def test_a_phone_shows_the_source_over_the_whole_screen(visit, site):
+    page = visit(main(site), viewport={"width": 390, "height": 844}, has_touch=True)
+    chip(page, site, "sentences", 3).tap()
+    marked(page)
+    assert page.locator("#pin-panel").bounding_box() == {"x": 0, "y": 0, "width": 390, "height": 844}
+    close = page.get_by_role("button", name="Close")
+    expect(close).to_be_in_viewport()
+    expect(page.locator("mark.cited")).to_be_in_viewport()
+    assert page.locator("#pin-main").evaluate("main => main.inert")
+    close.tap()
+    expect(page.locator("#pin-panel")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.get_by_role("button", name="Conversations").tap()
+    expect(page.get_by_role("button", name="New conversation")).to_be_in_viewport()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="New conversation")).to_be_hidden()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(visit, site, scheme):
+    page = visit(color_scheme=scheme)
+    page.locator("#pin-hello .example").first.wait_for()
+    assert serious(page) == []
+    page.locator("#pin-nav .list .pick", has_text="How did it begin?").click()
+    chip(page, site, "sentences", 3).click()
+    marked(page)
+    assert serious(page) == []
+    page.get_by_role("button", name="Documents", exact=True).click()
+    page.locator("#pin-library tbody .title").first.wait_for()
+    assert serious(page) == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_role("button", name=re.compile("^View ")).first.click()
+    page.locator("#pin-panel .words").wait_for()
+    assert serious(page) == []
+
+
+def serious(page):
+    found = Axe().run(page).response["violations"]
+    return [(f["id"], n["html"]) for f in found if f["impact"] in ("serious", "critical") for n in f["nodes"]]
+
+
+def test_a_russian_browser_reads_russian(visit, site):
+    page = visit(main(site), locale="ru-RU")
+    expect(page.get_by_role("button", name="Новая беседа")).to_be_visible()
+    expect(page.get_by_placeholder("Спросите о ваших документах")).to_be_visible()
+    expect(page.get_by_role("button", name="Спросить", exact=True)).to_be_visible()
+    expect(chip(page, site, "sentences", 1)).to_have_accessible_name("Источник 1")
+    chip(page, site, "sentences", 1).click()
+    expect(page.get_by_role("status")).to_have_text(re.compile("^Источник 1 из 5: "))
+    page.get_by_role("button", name="Документы", exact=True).click()
+    expect(page.locator("#pin-library .find .count")).to_have_text(re.compile("^Документов: "))
+
+
+def test_chips_and_feedback_outlive_the_server(visit, site):
+    page = visit(main(site))
+    site.stop()
+    site.start()
+    chip(page, site, "table", 2).click()  # of a page that was open all the while
+    assert "Silk Road Page Turners" in marked(page)
+    page.get_by_role("textbox", name="Your question").fill("Who is the director?")
+    page.keyboard.press("Enter")
+    expect(page.locator("#chat .pin-answer")).to_have_count(4)
+    fresh = visit(main(site))
+    expect(fresh.locator("#chat .pin-answer")).to_have_count(4)
+    chip(fresh, site, "sentences", 2).click()
+    assert "Nine regular grants" in marked(fresh)
+
+
+def test_gradio_client_calls_the_endpoints_by_name(site):
+    code = (
+        "import json, sys; from gradio_client import Client; client = Client(sys.argv[1], verbose=False);"
+        "print(json.dumps([client.predict('Who received NED grants in 2021?', api_name='/ask'),"
+        "client.predict('harbour master', api_name='/search'), list(client.view_api(return_format='dict')"
+        "['named_endpoints'])]))"
+    )
+    out = subprocess.run([sys.executable, "-c", code, site.url], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert out.returncode == 0, out.stderr
+    import json
+
+    answer, hits, names = json.loads(out.stdout.splitlines()[-1])
+    assert answer["status"] == "answered"
+    assert answer["citations"]
+    assert date.fromisoformat(answer["citations"][0]["published"])
+    assert "harbour master" in hits[0]["text"]
+    assert sorted(names) == ["/ask", "/search"]
