@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import NamedTuple
 
 from index.library import Retrieved
-from index.models import Document
+from index.models import Document, Span
 from index.terms import content_terms, terms
 from rag.compute import computed
 from rag.models import Citation, Claim, Evidence, Nearest, Note, Reason, Rejected, Row
@@ -37,11 +38,21 @@ def from_sentences(question: Question, evidence: Sequence[Evidence], documents: 
     chosen = _without_echoes([e for e in evidence if e.probability >= floor], documents)[:most]
     order = {document: n for n, document in enumerate(dict.fromkeys(e.document for e in chosen))}
     chosen.sort(key=lambda e: (order[e.document], e.start))
-    drafts = []
-    for e in chosen:
-        document = documents[e.document]
-        drafts.append(Draft(" ".join(document.text[e.start : e.end].split()), ((document, e.start, e.end),)))
+    places = [(documents[e.document], Span(e.start, e.end)) for e in chosen]
+    places = [(d, span) for d, place in places for span in (place, *_announced(d, place))]
+    drafts = [
+        Draft(" ".join(document.text[start:end].split()), ((document, start, end),))
+        for document, (start, end) in places
+    ]
     return Composed(*verify(drafts), [], [])
+
+
+def _announced(document: Document, place: Span) -> list[Span]:
+    """The list items that a sentence with a colon at its end announces."""
+    if not document.text[place.start : place.end].endswith(":"):
+        return []
+    following = [block for block in document.blocks if block.start >= place.end]
+    return [Span(b.start, b.end) for b in takewhile(lambda block: block.kind in ("item", "row"), following)]
 
 
 def from_lists(question: Question, documents: Sequence[Document], answered: bool) -> Composed | None:
@@ -58,6 +69,8 @@ def from_lists(question: Question, documents: Sequence[Document], answered: bool
     match question.kind:
         case "list" if len(groups) > 1:
             return from_entries(groups)
+        case "list" if len(groups) == 1 and question.names and len(years := _one_a_year(groups[0])) > 1:
+            return from_entries([[e] for e in sorted(years, key=lambda e: e.period or "")])
         case "amount" if len(groups) == 1 and question.names:
             told = [entry for entry in groups[0] if entry.amount]
             return from_places(told) if told else None

@@ -82,8 +82,6 @@ def mentions(text: str) -> list[Mention]:
             start, end = match.span(3)
             if not text[start].isupper():
                 continue
-        if all(_KIND.fullmatch(word) for word in text[start:end].split()):
-            continue
         complement = re.compile(rf"\s+(?:and|и)\s+(?!the\b)({_RUN})").match(text, end)
         if complement and re.search(r"\b(?:of|for)\b", text[start:end]) and not _KIND.search(complement[1]):
             end = complement.end()
@@ -97,6 +95,8 @@ def mentions(text: str) -> list[Mention]:
             if first.casefold() != "the" or begins:
                 start, name = end - len(rest), rest
         elif begins and len(name.split()) == 1 and first[1:].islower():
+            continue
+        if all(_KIND.fullmatch(word) for word in name.split()):
             continue
         beside = text[max(0, start - 40) : start].rsplit(".", 1)[-1]
         after = text[end : end + 16]

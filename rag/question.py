@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Literal, cast
 
 from index.errors import UsageError
 from index.models import Model
@@ -18,7 +18,7 @@ Kind = Literal[
 LONGEST = 100_000  # characters; a question of more is a document
 
 # Rules in order; the first that matches the question gives the kind.
-_RULES: dict[Kind, tuple[str, ...]] = {
+_RULES: dict[str, tuple[str, ...]] = {
     "total": (
         r"\bin total\b|\btotal (?:amount|sum|value|budget|spending)|\baltogether\b|\bsum of\b|\boverall amount\b",
         r"\bcombined\b|\bвсего\b|общ(?:ая|ую) сумм|\bв сумме\b|\bв общей сложности\b",
@@ -34,6 +34,15 @@ _RULES: dict[Kind, tuple[str, ...]] = {
     "count": (
         r"\bhow many\b|\bnumber of\b|\bчисло\b|\bколичество\b",
         r"\bсколько\b(?!.*\b(?:денег|долларов|тенге|рублей|евро|получ\w+|выдел\w+|стоил\w*|составил\w*))",
+    ),
+    "list": (
+        r"^\W*(?:please\s+)?(?:list|name|enumerate)\b|\b(?:list|name) (?:all|the|every|each)\b",
+        r"\b(?:every|each|all(?: the| of the)?) (?:\w+ )?"
+        r"(?:grantees?|recipients?|organi[sz]ations?|groups?|partners?)\b",
+        r"\bwho (?:all )?(?:received|got|obtained)\b|\bwho (?:was|were|has been|have been|is|are) (?:also )?"
+        r"(?:given|granted|paid|funded|supported|awarded|the (?:grantees|recipients))\b",
+        r"\b(?:which|what) (?:\w+ ){0,2}?(?:organi[sz]ations|groups|grantees|recipients|ngos|projects|partners)\b",
+        r"\bкто получил\w*\b|\bкому\b|\bперечисл\w+|\bсписок\b|\bназови\w*\b|\bкакие (?:организации|группы)\b",
     ),
     "amount": (
         r"\bhow (?:much|large|big)\b|\bamounts?\b|\bsize of\b|\bwhat did .* cost\b|\bwhat sum\b",
@@ -57,7 +66,7 @@ _RULES: dict[Kind, tuple[str, ...]] = {
         r"^\s*what (?:is|are|was|were) (?:an? |the )?[\w\s\-'\"“”«»()]{1,60}\?*\s*$",
         r"\bwhat does .* (?:mean|stand for)\b|\bdefine\b|\bчто такое\b",
     ),
-    "list": (
+    "several": (
         r"\b(?:which|what) (?:(?:of|other|new) )?(?:[\w-]+ ){0,2}?(?!(?:does|was|has|is|this|status|his|its)\b)"
         r"(?:people|media|[a-z]{3,}s)\b|\blist\b|\bname (?:all|the|every)\b",
         r"\ball (?:the )?\w+s\b|\bwho (?:all )?(?:received|got|were|are|was awarded|obtained)\b",
@@ -66,7 +75,11 @@ _RULES: dict[Kind, tuple[str, ...]] = {
     "person": (r"\bwho(?:m|se)?\b|\bкто\b|\bкого\b|\bкем\b|\bчей\b",),
     "yes_no": (r"^\s*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should)\b|\bли\b",),
 }
-_COMPILED = tuple((kind, re.compile("|".join(rules), re.IGNORECASE)) for kind, rules in _RULES.items())
+_COMPILED: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
+    # "several" is a list too, but only where nothing more telling than a plural was said.
+    (cast("Kind", "list" if kind == "several" else kind), re.compile("|".join(rules), re.IGNORECASE))
+    for kind, rules in _RULES.items()
+)
 
 _CAPITAL = "[A-ZА-ЯЁӘҒҚҢӨҰҮҺІ]"
 _WORD = rf"{_CAPITAL}[\w&.’'-]*"

@@ -125,7 +125,10 @@ def _residual(question: Question, about: str) -> tuple[set[str], set[str]]:
     """Terms that an entry must hold beside what its document says of itself, and the currencies it must be in."""
     told = set(terms(about)) | {t for name in question.names for t in terms(name)}
     paid_in = {_CURRENCY_WORDS[t] for t in question.terms if t in _CURRENCY_WORDS}
-    return {t for t in question.terms if t not in GENERIC | told and t not in _CURRENCY_WORDS}, paid_in
+    # What is said after the question itself explains it, but does not narrow it.
+    asked = set(terms(question.text.split("?")[0])) if "?" in question.text else set(question.terms)
+    left = {t for t in question.terms if t in asked and t not in GENERIC | told and t not in _CURRENCY_WORDS}
+    return left, paid_in
 
 
 def known_as(document: Document) -> Sequence[tuple[str, str]]:
@@ -229,7 +232,8 @@ def _from_prose(
                 amount = None
                 if money and (len(found) == 1 or len(money) == len(found)):
                     amount = money[min(number, len(money) - 1)]
-                yield _entry(mention, amount, document, (span,), _shown(scoped.holding, question)), fits
+                if not wanted[1] or (amount and wanted[1] & currencies(amount)):
+                    yield _entry(mention, amount, document, (span,), _shown(scoped.holding, question)), fits
                 last, told = (mention, span, fits, True), amount is not None
 
 

@@ -1,5 +1,6 @@
 """A real server on loopback for tests, over a small index that is made once."""
 
+import atexit
 import functools
 import shutil
 import socket
@@ -54,7 +55,9 @@ def pdf() -> bytes:
 
 @functools.cache
 def _made() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="pincite-test-")) / "x.index"
+    place = Path(tempfile.mkdtemp(prefix="pincite-test-"))
+    atexit.register(shutil.rmtree, place)
+    folder = place / "x.index"
     with Index(folder) as index:
         for name, text in TEXTS.items():
             assert index.add_bytes(text.encode(), name).outcome == "added"

@@ -4,12 +4,16 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from index.errors import UsageError
+from rag.models import Answer, Citation, Claim, Note, Rejected, Row
 from tests.serving import PASSWORD, TEXTS, accounts, client, copied, documents, pdf, served
 from ui.accounts import Accounts
 from ui.problems import SignInError, TooManyError
 from ui.state import State
+from ui.visible import redacted
 
 HIDDEN = "Zanthorpe"
 CLOSURE = "What will the board of Quillmere Holdings close in May 2027?"
@@ -154,6 +158,53 @@ def test_the_first_user_must_be_an_admin(tmp_path):
     with pytest.raises(UsageError, match="admin"):
         Accounts(state).add("ada", "reader", PASSWORD)
     state.close()
+
+
+WORDS = {"a": "alder", "b": "birch", "c": "cedar", "d": "dogwood"}
+
+
+def cited(number, document):
+    return Citation(
+        number=number, document=document, source=f"{document}.txt", title=None, publisher=None, published=None,
+        sha256="0", start=0, end=5, quote=f"the {WORDS[document]} grows",
+    )  # fmt: skip
+
+
+@given(
+    st.lists(st.sets(st.sampled_from("abcd"), min_size=1), min_size=1, max_size=5),
+    st.sets(st.sampled_from("abcd")),
+    st.booleans(),
+)
+def test_what_is_left_of_an_answer_says_nothing_of_what_is_hidden(claims, hidden, in_rows):
+    numbers = {document: number for number, document in enumerate("abc", 1)}
+    drafts = [(" and ".join(WORDS[d] for d in sorted(c)), tuple(numbers[d] for d in sorted(c - {"d"}))) for c in claims]
+    drafts = [(text, cites) for text, cites in drafts if cites and "dogwood" not in text]
+    answer = Answer(
+        question="What grows?",
+        status="answered" if drafts else "refused",
+        reason=None if drafts else "no_evidence",
+        text=" ".join(text for text, _ in drafts),
+        claims=tuple(Claim(text=text, citations=cites) for text, cites in drafts),
+        citations=tuple(cited(number, document) for document, number in numbers.items()) if drafts else (),
+        rows=tuple(Row(name=text, citations=cites) for text, cites in drafts) if in_rows else (),
+        rejected=(Rejected(text="alder birch cedar dogwood", reason="no"),),
+        notes=(
+            Note(kind="total", text="alder birch cedar"),
+            Note(kind="other_period", text="", citations=(cited(4, "d"),)),
+        ),
+    )
+    left = redacted(answer, frozenset(hidden))
+    if not hidden:
+        assert left == answer
+        return
+    said = left.model_dump_json()
+    assert not any(WORDS[document] in said for document in hidden)
+    kept = {citation.number for citation in left.citations}
+    assert all(kept.issuperset(claim.citations) for claim in left.claims)
+    assert {int(n) for n in re.findall(r"\[(\d+)\]", left.text)} <= kept
+    whole = [c for c in answer.claims if not any(numbers.get(d) in c.citations for d in hidden)]
+    assert list(left.claims) == whole
+    assert left.status == ("answered" if whole else "refused")
 
 
 # ---- against a server

@@ -10,7 +10,7 @@ import sys
 import pytest
 from click.testing import CliRunner
 
-from index.errors import UsageError
+from index.errors import DamagedError, UsageError
 from tests.serving import PASSWORD, accounts, client, copied
 from ui.commands import key, serve, user
 from ui.settings import Settings, load
@@ -131,6 +131,13 @@ def test_a_taken_port_is_told():
     assert "choose another with --port" in str(result.exception)
 
 
+def test_an_index_that_cannot_be_used_is_told(tmp_path):
+    (tmp_path / "x.index").mkdir()
+    (tmp_path / "x.index" / "pincite.sqlite").write_bytes(b"not a database, but long enough to be looked at" * 100)
+    result = run(serve, "--port", "0", "--no-page")
+    assert isinstance(result.exception, DamagedError)
+
+
 def test_a_stopped_server_finishes_what_it_began(tmp_path):
     copied(tmp_path)
     code = "from ui.commands import serve; serve()"
@@ -142,7 +149,7 @@ def test_a_stopped_server_finishes_what_it_began(tmp_path):
         url = server.stderr.readline().split()[-1]
         with client(url) as http:
             assert http.get("/healthz").status_code == 200
-            body = {"question": "x " * 40_000 + "When does the night train leave?"}
+            body = {"question": "x " * 10_000 + "When does the night train leave?"}
             with http.stream("POST", "/api/v1/ask", json=body, headers={"Accept": "text/event-stream"}) as answer:
                 server.send_signal(signal.SIGTERM)
                 assert "event: answer" in answer.read().decode()

@@ -1,0 +1,191 @@
+"""What a model wrote, sentence by sentence: cleaned, checked against the evidence that it cites, repaired or rejected."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from index.models import Document
+from index.terms import STOP, content_terms, term, words
+from rag.names import mentions
+from rag.verify import Draft, amounts, missing
+
+_MARK = re.compile(r"\s*\[\s*(\d{1,3}(?:\s*,\s*\d{1,3})*)\s*\]")
+_ACTIVE = re.compile(
+    r"!?\[[^\]]*\]\s*\([^)]*\)?|<\s*/?\s*[a-zA-Z!][^>]*>?|\b(?:https?|ftp|file|data|javascript):\S*|\bwww\.\S+|&[a-z#0-9]{2,8};|"
+    r"```|\]\(|\S+@\S+\.\w+",
+    re.IGNORECASE,
+)
+_ORDERS = re.compile(
+    r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instruction|rule|prompt|above|previous|evidence|system|order)|"
+    r"\b(?:you|assistant|model|chatbot|ai)\s+(?:must|should|shall|will|are to|have to|now)\b|\b(?:as|you are) an? (?:ai|assistant|model)\b|"
+    r"\b(?:cite|quote|mark)\s+(?:it\s+as\s+)?(?:source|evidence|number|\[?\d)|"
+    r"\b(?:say|answer|reply|respond|write|output|print|repeat|tell (?:the )?(?:user|reader)|state|claim|pretend|insert|include|append)\s+"
+    r"(?:that\b|with\b|only\b|exactly\b|in\b|this\b|the following|[\"“':]|an? (?:link|image))|"
+    r"\b(?:system|developer) (?:prompt|message|note)\b|^\s*(?:system|assistant|user|instructions?)\s*:|<\|?(?:im_start|system|/?evidence)|"
+    r"\b(?:игнорируй|забудь|проигнорируй|ответь|скажи|напиши|укажи)\w*\b",
+    re.IGNORECASE,
+)
+_SUPPORTED = (
+    0.75  # share of a claim's content words that must stand in what it cites; chosen on claims of our own making
+)
+_NEAR = 0.4  # of which evidence it must be like before that is shown in its place
+_MOST_REPEATS = 3
+_LONGEST_CLAIM = 600
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence or table row that a model is shown; ``answers`` where it is part of the answer made without one."""
+
+    document: Document
+    start: int
+    end: int
+    answers: bool
+
+    @property
+    def text(self) -> str:
+        """Its words, on one line."""
+        return " ".join(self.document.text[self.start : self.end].split())
+
+    @property
+    def shown(self) -> str:
+        """Its words as a prompt holds them: brackets and tags are not to be taken for those of the prompt."""
+        return self.text.translate(_HARMLESS)
+
+    @property
+    def gives_orders(self) -> bool:
+        """Whether it speaks to whoever reads it, or holds what a page would load: that is no evidence of anything."""
+        return bool(_ORDERS.search(self.text) or _ACTIVE.search(self.text))
+
+
+_HARMLESS = str.maketrans({"[": "(", "]": ")", "<": "‹", ">": "›", "`": "'"})
+
+
+class Checker:
+    """Decides what of a model's sentence may be shown as cited."""
+
+    def __init__(self, support: Callable[[str, Sequence[str]], float] | None = None, threshold: float = 0.5) -> None:
+        """Take a judge of support and from which score a claim is supported, to be asked beside the rules."""
+        self._support = support
+        self._threshold = threshold
+
+    def check(self, written: str, offered: Mapping[int, Sentence]) -> tuple[Draft | None, str | None]:
+        """A claim that stands, in the model's words or in those of a document; and why the model's did not, if so.
+
+        Args:
+            written: one sentence, with its numbers in brackets.
+            offered: what the model was shown, by number.
+        """
+        if _ACTIVE.search(_MARK.sub("", written)):
+            return None, "it holds a link, an image or code"
+        claim = clean(written)
+        if not content_terms(claim) or not any(c.isalpha() for c in claim):
+            return None, "it says nothing"
+        if len(claim) > _LONGEST_CLAIM or claim.endswith("?"):
+            return None, "it is no statement"
+        numbers = [int(n) for mark in _MARK.findall(written) for n in mark.split(",")]
+        cited = [offered[n] for n in dict.fromkeys(numbers) if n in offered]
+        problem = self.problem(claim, [s.text for s in cited])
+        if problem is None:
+            return Draft(claim, tuple((s.document, s.start, s.end) for s in cited)), None
+        ranked = sorted(offered.values(), key=lambda s: (-_likeness(claim, s.text), not s.answers))
+        for sentence in ranked[:3]:  # other evidence may support it as it is
+            if self.problem(claim, [sentence.text]) is None:
+                return Draft(claim, ((sentence.document, sentence.start, sentence.end),)), None
+        like = [s for s in (*cited, *ranked[:1]) if s.answers and _likeness(claim, s.text) >= _NEAR]
+        if like:
+            return Draft(like[0].text, ((like[0].document, like[0].start, like[0].end),)), problem
+        return None, problem
+
+    def problem(self, claim: str, quotes: Sequence[str]) -> str | None:
+        """Why a claim may not be shown as resting on these words, or ``None``."""
+        if not quotes:
+            return "it has no citation"
+        why = missing(claim, quotes) or _strange(claim, quotes) or _mixed(claim, quotes) or _disordered(claim, quotes)
+        if why:
+            return why
+        if self._support is not None and self._support(claim, quotes) < self._threshold:
+            return "its citation does not support it"
+        return None
+
+
+def clean(text: str) -> str:
+    """A sentence without its numbers in brackets, and without anything that a page could take for more than words."""
+    text = _ACTIVE.sub(" ", _MARK.sub("", text))
+    text = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp") else c for c in text)
+    text = re.sub(r"[*_`#<>|]+", "", text)
+    return re.sub(r"\s+([.,;:!?])", r"\1", " ".join(text.split()))
+
+
+def repeats(sentences: Sequence[str]) -> bool:
+    """Whether one sentence comes again and again."""
+    counts = Counter(clean(s) for s in sentences if len(s) > 3)
+    return any(count >= _MOST_REPEATS for count in counts.values())
+
+
+def _likeness(claim: str, quote: str) -> float:
+    """The share of a claim's content words that stand in a quote."""
+    wanted = set(content_terms(claim))
+    return len(wanted & set(content_terms(quote))) / len(wanted) if wanted else 0.0
+
+
+def _strange(claim: str, quotes: Sequence[str]) -> str | None:
+    """Whether it says much that is not in the quotes, or begins with a name that is not."""
+    if _likeness(claim, "\n".join(quotes)) < _SUPPORTED:
+        return "too many of its words do not stand in its citation"
+    known = {term(quote[a:b]) for quote in quotes for a, b in words(quote)}
+    for start, end in words(claim):
+        word = claim[start:end]
+        if word[0].isupper() and word.casefold() not in STOP and term(word) not in known:
+            return f"the name {word} does not stand in its citation"
+    return None
+
+
+def _mixed(claim: str, quotes: Sequence[str]) -> str | None:
+    """Whether it takes a number from words about someone whom it does not name."""
+    if len(quotes) < 2 or any(missing(claim, [quote]) is None for quote in quotes):
+        return None
+    told = {term(claim[a:b]) for a, b in words(claim)}
+    wanted = {amount[0] for amount in amounts(claim)}
+    for quote in quotes:
+        if wanted & {amount[0] for amount in amounts(quote)}:
+            for name in mentions(quote):
+                if not {term(name.text[a:b]) for a, b in words(name.text)} & told:
+                    return f"it takes a number from words about {name.text}"
+    return None
+
+
+def _disordered(claim: str, quotes: Sequence[str]) -> str | None:
+    """Whether names and numbers come in another order than in every quote, so that they may have changed places."""
+    marked = [term(claim[a:b]) for a, b in words(claim) if _marked(claim[a:b])]
+    for quote in ("\n".join(quotes), *quotes):
+        rest = iter([term(quote[a:b]) for a, b in words(quote)])
+        if all(any(one == other for other in rest) for one in marked):
+            return None
+    # Each may be told in another order where there is only one of its kind.
+    names = [m for m in marked if not m[0].isdigit()]
+    numbers = [m for m in marked if m[0].isdigit()]
+    for quote in ("\n".join(quotes), *quotes):
+        held = [term(quote[a:b]) for a, b in words(quote)]
+        figures = [h for h in held if h[0].isdigit()]
+        if _within(names, held) and (len(set(figures)) <= 1 or _within(numbers, held)) and _alone(quote):
+            return None
+    return "its names and numbers are in another order than in its citation"
+
+
+def _alone(quote: str) -> bool:
+    """Whether a quote names one thing at most, so that nothing in it can be taken for another's."""
+    return len({m.text for m in mentions(quote)}) <= 1
+
+
+def _within(some: Sequence[str], held: Sequence[str]) -> bool:
+    rest = iter(held)
+    return all(any(one == other for other in rest) for one in some)
+
+
+def _marked(word: str) -> bool:
+    return word[0].isdigit() or (word[0].isupper() and word.casefold() not in STOP)

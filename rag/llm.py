@@ -1,0 +1,220 @@
+"""A language model behind an OpenAI-compatible address: text as it is written, or a plain reason why there is none."""
+
+from __future__ import annotations
+
+import importlib.util
+import queue
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from time import monotonic
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from index.errors import PinciteError, UsageError
+
+if TYPE_CHECKING:
+    from openai import OpenAI
+
+_TRIES = 4
+_FIRST_WAIT = 0.25  # seconds; doubled after each try
+_LONGEST = 20_000  # characters; a model that writes more than this does not come to an end
+
+Message = Mapping[str, str]
+
+
+class ModelError(PinciteError):
+    """The model gave no whole answer; the message says why in words for a reader."""
+
+
+class LlmSettings(BaseSettings):
+    """Which model writes. Fields that are left out come from ``PINCITE_LLM_…`` environment variables.
+
+    Attributes:
+        base_url: of an OpenAI-compatible API, such as ``http://localhost:11434/v1``; no model is asked without it.
+        model: its name there.
+        api_key: never logged nor shown.
+        seconds: the most time that an answer may wait for the model, tries and all.
+        window: the most tokens that the model takes, prompt and answer together.
+        answer_tokens: the most tokens that it may write.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="PINCITE_LLM_", extra="forbid", frozen=True)
+
+    base_url: str | None = None
+    model: str | None = None
+    api_key: SecretStr | None = None
+    seconds: float = Field(default=20.0, gt=0)
+    window: int = Field(default=4096, ge=512)
+    answer_tokens: int = Field(default=400, ge=16)
+
+
+class Llm:
+    """One model. Each call makes its own connection, and closes it when it is left."""
+
+    def __init__(self, settings: LlmSettings) -> None:
+        """Make ready to ask the model; nothing is sent yet.
+
+        Raises:
+            UsageError: the address or the model is not set, or the package ``openai`` is missing.
+        """
+        if not settings.base_url or not settings.model:
+            raise UsageError("no language model is set: give PINCITE_LLM_BASE_URL and PINCITE_LLM_MODEL")
+        if importlib.util.find_spec("openai") is None:
+            raise UsageError("a language model needs the package openai: pip install 'pincite[llm]'")
+        self.settings = settings
+        self.name = settings.model
+
+    def _client(self, seconds: float) -> OpenAI:
+        """A client of its own for one try, which ends within so many seconds without a word."""
+        import openai
+
+        key = self.settings.api_key.get_secret_value() if self.settings.api_key else "none"
+        return openai.OpenAI(base_url=self.settings.base_url, api_key=key, max_retries=0, timeout=seconds)
+
+    def models(self) -> list[str]:
+        """The names of the models that the address offers.
+
+        Raises:
+            ModelError: it cannot be reached, or refuses.
+        """
+        with self._client(self.settings.seconds) as client:
+            try:
+                return sorted(model.id for model in client.models.list())
+            except _broken() as error:
+                raise ModelError(_why(error)) from error
+
+    def stream(self, messages: Sequence[Message], deadline: float) -> Iterator[str]:
+        """What the model writes, piece by piece. Closing the iterator cancels the request.
+
+        Args:
+            messages: as the API takes them.
+            deadline: the `time.monotonic` at which to give up, whatever the server does.
+
+        Raises:
+            ModelError: no whole answer came.
+        """
+        given_up = threading.Event()
+        pieces: queue.Queue[str | Exception | None] = queue.Queue()
+        # The server is read beside the caller: a server that trickles, or never lets go, cannot hold the answer up.
+        reading = threading.Thread(target=self._read, args=(messages, deadline, pieces, given_up), daemon=True)
+        reading.start()
+        length = 0
+        try:
+            while True:
+                try:
+                    piece = pieces.get(timeout=max(deadline - monotonic(), 0.001))
+                except queue.Empty:
+                    raise ModelError("the language model took too long") from None
+                if piece is None:
+                    return
+                if isinstance(piece, Exception):
+                    raise piece
+                length += len(piece)
+                if length > _LONGEST:
+                    raise ModelError("the language model did not come to an end")
+                yield piece
+        finally:
+            given_up.set()
+
+    def _read(
+        self,
+        messages: Sequence[Message],
+        deadline: float,
+        pieces: queue.Queue[str | Exception | None],
+        given_up: threading.Event,
+    ) -> None:
+        """Put the answer's pieces in a queue, then ``None`` or the error that ended it."""
+        wait = _FIRST_WAIT
+        for left in reversed(range(_TRIES)):
+            begun = False
+            try:
+                with self._client(max(deadline - monotonic(), 0.01)) as client:
+                    for piece in self._pieces(client, messages):
+                        if given_up.is_set():
+                            return
+                        begun = True
+                        pieces.put(piece)
+                pieces.put(None)
+                return
+            except ModelError as error:
+                pieces.put(error)
+                return
+            except _broken() as error:
+                asked = _retry_after(error)
+                pause = max(wait, asked or 0.0)
+                again = left and not begun and _may_pass(error) and monotonic() + pause < deadline
+                if not again:
+                    pieces.put(ModelError("the language model broke off in the middle" if begun else _why(error)))
+                    return
+                if given_up.wait(pause):
+                    return
+                wait *= 2
+
+    def _pieces(self, client: OpenAI, messages: Sequence[Message]) -> Iterator[str]:
+        stream: Any = client.chat.completions.create(
+            model=self.name,
+            messages=cast("Any", [dict(message) for message in messages]),
+            temperature=0.0,
+            max_tokens=self.settings.answer_tokens,
+            stream=True,
+        )
+        ended: str | None = None
+        with stream:
+            for chunk in stream:
+                for choice in (getattr(chunk, "choices", None) or ())[:1]:
+                    ended = choice.finish_reason or ended
+                    if choice.delta and choice.delta.content:
+                        yield choice.delta.content
+        if ended != "stop":
+            raise ModelError("the language model broke off in the middle")
+
+
+def _broken() -> tuple[type[Exception], ...]:
+    """What a call can raise: the client's own errors, and what it lets through where a server breaks the protocol."""
+    import httpx2
+    import openai
+
+    return (openai.OpenAIError, httpx2.HTTPError, httpx2.StreamError, httpx2.InvalidURL, ValueError)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether another try may go better: no connection, too many requests, or a server in trouble."""
+    import openai
+
+    if isinstance(error, openai.APIStatusError):
+        return error.status_code == 429 or error.status_code >= 500
+    return isinstance(error, openai.APIConnectionError) and not isinstance(error, openai.APITimeoutError)
+
+
+def _retry_after(error: Exception) -> float | None:
+    import openai
+
+    if isinstance(error, openai.APIStatusError):
+        told = error.response.headers.get("retry-after", "")
+        return float(told) if told.isdigit() else None
+    return None
+
+
+def _why(error: Exception) -> str:
+    """The reason in words for a reader; never what the server said, which may repeat the request."""
+    import openai
+
+    match error:
+        case openai.APITimeoutError():
+            return "the language model took too long"
+        case openai.AuthenticationError() | openai.PermissionDeniedError():
+            return "the language model refused the key"
+        case openai.NotFoundError():
+            return "the language model's address knows no such model"
+        case openai.RateLimitError():
+            return "the language model is asked too often just now"
+        case openai.APIStatusError() if error.status_code >= 500:
+            return f"the language model failed (HTTP {error.status_code})"
+        case openai.APIStatusError():
+            return f"the language model refused the request (HTTP {error.status_code})"
+        case openai.APIConnectionError():
+            return "the language model cannot be reached"
+        case _:
+            return "the language model's server gave no answer that can be read"
