@@ -16,7 +16,7 @@ setup: .venv/installed
 
 serve: setup
 	$(BIN)/pincite add corpus/documents --index $(INDEX)
-	$(BIN)/pincite ask "Who received NED grants in 2021?" --index $(INDEX)
+	$(BIN)/pincite serve --index $(INDEX) --port $(PORT)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -2,8 +2,8 @@
 
 Three steps, each of which leaves files in the work folder and is skipped where they are there: an index of all train
 documents, the signals of every candidate sentence (in shards), and the model: gradient-boosted trees over
-`rag.signals`, held to rise with the signals that can only speak for a sentence, and scaled to probabilities on questions
-held back (Platt, 1999).
+`rag.signals`, held to rise with the signals that can only speak for a sentence, and scaled to probabilities on
+questions held back (Platt, 1999).
 
 Negatives come in four kinds, because a model that has seen one kind only learns what sets that kind apart: sentences
 beside the answer, paragraphs that almost answer (SQuAD 2), what our own search brings up from all other documents, and

@@ -12,7 +12,7 @@ from index.library import Index, Mode, Retrieved
 from index.models import Added, Document, Hit, Listed
 from rag.compose import Composed, from_lists, from_sentences, left_out, nearest, silence, why_silent, written
 from rag.learned import Trained
-from rag.locks import Locked, lock, says
+from rag.locks import LIKELY, Locked, lock, says
 from rag.models import Answer, Reason
 from rag.question import Question, is_clear, understand
 from rag.read import Reader, Similarity
@@ -98,7 +98,7 @@ class Assistant:
             composed = self._compose(understood, locked, documents)
         reason: Reason | None = None
         if not composed.claims:
-            reason = why_silent(understood, bool(locked.other_period), retrieved)
+            reason = why_silent(understood, any(e.probability >= LIKELY for e in locked.other_period), retrieved)
         notes = left_out(understood, locked.other_period, documents, _next(composed))
         clock.lap("compose")
         return Answer(

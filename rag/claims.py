@@ -1,4 +1,4 @@
-"""What a model wrote, sentence by sentence: cleaned, checked against the evidence that it cites, repaired or rejected."""
+"""What a model wrote, sentence by sentence: cleaned, checked against what it cites, repaired or rejected."""
 
 from __future__ import annotations
 
@@ -15,17 +15,24 @@ from rag.verify import Draft, amounts, missing
 
 _MARK = re.compile(r"\s*\[\s*(\d{1,3}(?:\s*,\s*\d{1,3})*)\s*\]")
 _ACTIVE = re.compile(
-    r"!?\[[^\]]*\]\s*\([^)]*\)?|<\s*/?\s*[a-zA-Z!][^>]*>?|\b(?:https?|ftp|file|data|javascript):\S*|\bwww\.\S+|&[a-z#0-9]{2,8};|"
+    r"!?\[[^\]]*\]\s*\([^)]*\)?|<\s*/?\s*[a-zA-Z!][^>]*>?|\b(?:https?|ftp|file|data|javascript):\S*|\bwww\.\S+|"
+    r"&[a-z#0-9]{2,8};|"
     r"```|\]\(|\S+@\S+\.\w+",
     re.IGNORECASE,
 )
 _ORDERS = re.compile(
-    r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instruction|rule|prompt|above|previous|evidence|system|order)|"
-    r"\b(?:you|assistant|model|chatbot|ai)\s+(?:must|should|shall|will|are to|have to|now)\b|\b(?:as|you are) an? (?:ai|assistant|model)\b|"
+    r"\b(?:ignore|disregard|forget|override)\b.{0,40}\b(?:instruction|rule|prompt|above|previous|evidence|system|"
+    r"order)|"
+    r"\b(?:you|assistant|model|chatbot|ai)\s+(?:must|should|shall|will|are to|have to|now)\b|\b(?:as|"
+    r"you are) an? (?:ai|assistant|model)\b|"
     r"\b(?:cite|quote|mark)\s+(?:it\s+as\s+)?(?:source|evidence|number|\[?\d)|"
-    r"\b(?:say|answer|reply|respond|write|output|print|repeat|tell (?:the )?(?:user|reader)|state|claim|pretend|insert|include|append)\s+"
+    r"\b(?:say|answer|reply|respond|write|output|print|repeat|tell (?:the )?(?:user|reader)|state|claim|pretend|"
+    r"insert|include|append)\s+"
     r"(?:that\b|with\b|only\b|exactly\b|in\b|this\b|the following|[\"“':]|an? (?:link|image))|"
-    r"\b(?:system|developer) (?:prompt|message|note)\b|^\s*(?:system|assistant|user|instructions?)\s*:|<\|?(?:im_start|system|/?evidence)|"
+    r"\b(?:system|developer) (?:prompt|message|note)\b|^\s*(?:system|assistant|user|instructions?)\s*:|"
+    r"<\|?(?:im_start|system|/?evidence)|"
+    r"\b(?:note|message|attention|notice|hint|reminder)s?\W+(?:to|for)\s+(?:the\s+)?(?:ai|llm|language model|"
+    r"assistant|chatbot|model)|"
     r"\b(?:игнорируй|забудь|проигнорируй|ответь|скажи|напиши|укажи)\w*\b",
     re.IGNORECASE,
 )
@@ -153,39 +160,60 @@ def _mixed(claim: str, quotes: Sequence[str]) -> str | None:
     wanted = {amount[0] for amount in amounts(claim)}
     for quote in quotes:
         if wanted & {amount[0] for amount in amounts(quote)}:
-            for name in mentions(quote):
-                if not {term(name.text[a:b]) for a, b in words(name.text)} & told:
-                    return f"it takes a number from words about {name.text}"
+            names = (name.text for name in mentions(quote))
+            others = [name for name in names if not {term(name[a:b]) for a, b in words(name)} & told]
+            if others:
+                return f"it takes a number from words about {others[0]}"
     return None
 
 
 def _disordered(claim: str, quotes: Sequence[str]) -> str | None:
-    """Whether names and numbers come in another order than in every quote, so that they may have changed places."""
-    marked = [term(claim[a:b]) for a, b in words(claim) if _marked(claim[a:b])]
+    """Whether names and numbers may have changed places.
+
+    They must come in the order of a quote. Years and months may stand elsewhere, where a quote names one year alone, and
+    all may where it names one thing alone. Of words that tell several numbers of several names or years, all must be
+    told.
+    """
+    marked = _marks(claim)
+    plain = f" {' '.join(_words(claim))} "
     for quote in ("\n".join(quotes), *quotes):
-        rest = iter([term(quote[a:b]) for a, b in words(quote)])
-        if all(any(one == other for other in rest) for one in marked):
+        held = _marks(quote)
+        if plain in f" {' '.join(_words(quote))} ":
             return None
-    # Each may be told in another order where there is only one of its kind.
-    names = [m for m in marked if not m[0].isdigit()]
-    numbers = [m for m in marked if m[0].isdigit()]
-    for quote in ("\n".join(quotes), *quotes):
-        held = [term(quote[a:b]) for a, b in words(quote)]
-        figures = [h for h in held if h[0].isdigit()]
-        if _within(names, held) and (len(set(figures)) <= 1 or _within(numbers, held)) and _alone(quote):
+        years = {mark for mark in held if _YEAR.fullmatch(mark)}
+        figures = {mark for mark in held if mark[0].isdigit()} - years
+        names = {mention.text for mention in mentions(quote) if not _MONTH.search(mention.text)}
+        told = {mark for mark in marked if mark[0].isdigit()}
+        if len(figures) > 1 and told & figures and (len(names) > 1 or len(years) > 1):
+            if marked == held:
+                return None
+            continue
+        if len(years) <= 1:
+            fixed = [mark for mark in marked if mark not in years and not _MONTH.search(mark)]
+        else:
+            fixed = marked
+        if _within(fixed, held) or (len(names) <= 1 and set(fixed) <= set(held)):
             return None
-    return "its names and numbers are in another order than in its citation"
+    return "its names and numbers may have changed places"
 
 
-def _alone(quote: str) -> bool:
-    """Whether a quote names one thing at most, so that nothing in it can be taken for another's."""
-    return len({m.text for m in mentions(quote)}) <= 1
+_YEAR = re.compile(r"(?:19|20)\d{2}")
+_MONTH = re.compile(
+    r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|янв|фев|мар|апр|мая|май|июн|июл|авг|сен|окт|ноя|дек)",
+    re.IGNORECASE,
+)
+
+
+def _words(text: str) -> list[str]:
+    return [term(text[a:b]) for a, b in words(text)]
+
+
+def _marks(text: str) -> list[str]:
+    """The names and numbers of a text as terms, in order."""
+    found = (text[a:b] for a, b in words(text))
+    return [term(w) for w in found if w[0].isdigit() or (w[0].isupper() and w.casefold() not in STOP)]
 
 
 def _within(some: Sequence[str], held: Sequence[str]) -> bool:
     rest = iter(held)
     return all(any(one == other for other in rest) for one in some)
-
-
-def _marked(word: str) -> bool:
-    return word[0].isdigit() or (word[0].isupper() and word.casefold() not in STOP)

@@ -57,3 +57,8 @@ TOTAL = _any(
     r"\b(?:total\w*|altogether|together|in all|sum|add(?:s|ed)? up|overall|worth)\b",
     r"\b(?:всего|итого|общ\w+|сумм\w+)\b",
 )
+OF_MONEY = _any(
+    r"\b(?:money|grants?|granted|sums?|amounts?|costs?|price|prices|budget|spen[dt]\w*|paid|pay|sold|invest\w*|fund\w*|award\w*)\b",
+    r"\b(?:dollars?|euros?|pounds?|tenge|roubles?|rubles?|salary|salaries|rent)\b",
+    r"\b(?:сумм\w+|грант\w*|деньг\w*|денег|стоил\w*|потрат\w+|выдел\w+|доллар\w*|евро|тенге|фунт\w*|руб\w*)\b",
+)

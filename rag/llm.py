@@ -127,30 +127,28 @@ class Llm:
     ) -> None:
         """Put the answer's pieces in a queue, then ``None`` or the error that ended it."""
         wait = _FIRST_WAIT
-        for left in reversed(range(_TRIES)):
-            begun = False
-            try:
-                with self._client(max(deadline - monotonic(), 0.01)) as client:
+        with self._client(max(deadline - monotonic(), 0.01)) as client:
+            for left in reversed(range(_TRIES)):
+                begun = False
+                try:
                     for piece in self._pieces(client, messages):
                         if given_up.is_set():
                             return
                         begun = True
                         pieces.put(piece)
-                pieces.put(None)
-                return
-            except ModelError as error:
-                pieces.put(error)
-                return
-            except _broken() as error:
-                asked = _retry_after(error)
-                pause = max(wait, asked or 0.0)
-                again = left and not begun and _may_pass(error) and monotonic() + pause < deadline
-                if not again:
-                    pieces.put(ModelError("the language model broke off in the middle" if begun else _why(error)))
+                    pieces.put(None)
                     return
-                if given_up.wait(pause):
+                except ModelError as error:
+                    pieces.put(error)
                     return
-                wait *= 2
+                except _broken() as error:
+                    pause = max(wait, _retry_after(error) or 0.0)
+                    if begun or not left or not _may_pass(error) or monotonic() + pause >= deadline:
+                        pieces.put(ModelError("the language model broke off in the middle" if begun else _why(error)))
+                        return
+                    if given_up.wait(pause):
+                        return
+                    wait *= 2
 
     def _pieces(self, client: OpenAI, messages: Sequence[Message]) -> Iterator[str]:
         stream: Any = client.chat.completions.create(

@@ -7,13 +7,15 @@ from typing import NamedTuple
 
 from index.models import Document
 from index.terms import content_terms
-from rag.cues import DATE, MONEY, NUMBER, SUPERLATIVE, TOTAL
+from rag.cues import DATE, MONEY, NUMBER, OF_MONEY, SUPERLATIVE, TOTAL
 from rag.models import Evidence
 from rag.question import Question
 from rag.scope import scope
+from rag.verify import currencies
 
 _ASIDE = 0.5
-_NOTED = 0.1
+LIKELY = 0.1  # the probability from which a sentence of another period tells that it is only the period that differs
+_NOTED = 50  # of the best sentences, those that are of another period are told in a note
 
 
 class Locked(NamedTuple):
@@ -29,7 +31,7 @@ def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[st
     other: list[Evidence] = []
     held: dict[str, frozenset[str]] = {}
     strict = question.kind in ("amount", "total", "list", "count", "largest", "comparison")
-    for e in evidence:
+    for place, e in enumerate(evidence):
         document = documents[e.document]
         text = document.text[e.start : e.end]
         if e.document not in held:
@@ -40,12 +42,15 @@ def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[st
         if scoped.agreement(question.periods) != "contradicted":
             kept.append(e)
         elif scoped.own or scoped.before or scoped.heading or strict:
-            other.append(e)
+            if place < _NOTED if strict else e.probability >= LIKELY:
+                other.append(e)
         else:
             # What a document is about as a whole binds what it says in passing only so far.
             kept.append(e.model_copy(update={"probability": e.probability * _ASIDE}))
     kept.sort(key=lambda e: -e.probability)
-    return Locked(kept, [e for e in other if e.probability >= _NOTED])
+    if strict:  # what was paid in another year is the figure most easily mistaken for the one asked for
+        other.sort(key=lambda e: (not MONEY.search(documents[e.document].text[e.start : e.end]), -e.probability))
+    return Locked(kept, other)
 
 
 def says(question: Question, text: str) -> bool:
@@ -62,8 +67,10 @@ def says(question: Question, text: str) -> bool:
 def _fits(question: Question, text: str) -> bool:
     """Whether a sentence holds a thing of the kind that is asked for."""
     match question.kind:
+        case "amount" | "total" if OF_MONEY.search(question.text):
+            return bool(MONEY.search(text) or (currencies(text) and NUMBER.search(text)))
         case "amount" | "total":
-            return bool(MONEY.search(text) or NUMBER.search(text))
+            return bool(NUMBER.search(text))
         case "count":
             return bool(NUMBER.search(text))
         case "date":

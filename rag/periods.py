@@ -27,6 +27,11 @@ class Period(NamedTuple):
         """Whether the two share a year."""
         return self.first <= other.last and other.first <= self.last
 
+    @property
+    def open(self) -> bool:
+        """Whether it has no beginning or no end."""
+        return self.first == _OPEN_START or self.last == _OPEN_END
+
     def __str__(self) -> str:
         if self.first == self.last:
             return str(self.first)
@@ -77,8 +82,12 @@ def periods(text: str) -> Periods:
 
 
 def agree(asked: Periods, told: Periods) -> bool:
-    """Whether any period asked for shares a year with any that is told."""
-    return any(a.meets(t) for a in asked for t in told)
+    """Whether any period asked for shares a year with any that is told.
+
+    "Since 1995" speaks for 2021 only where no closed period stands beside it: "in 2020 …, and since 1995 …" does not.
+    """
+    closed = [t for t in told if not t.open] or told
+    return any(a.meets(t) for a in asked for t in (told if a.open else closed))
 
 
 def carried(before: Sequence[Periods], reach: int) -> Periods:

@@ -48,6 +48,7 @@ _RULES: dict[str, tuple[str, ...]] = {
         r"\bhow (?:much|large|big)\b|\bamounts?\b|\bsize of\b|\bwhat did .* cost\b|\bwhat sum\b",
         r"\bwhat (?:did|has|was) .*\b(?:get|receive|granted|awarded|given|paid)\b(?! .*\bfor\b)",
         r"\b(?:what|which) (?:was|is|were|are)?\s*(?:the )?(?:\w+ )?(?:sum|cost|budget|price|value|funding)\b",
+        r"\bwhat (?:is|was|were) .*\b(?:grant|sum|cost|price|budget|salary|funding)\b(?!.*\bfor\W*$)",
         r"\bсколько\b|\bсумм\w+\b|\bкаков.*\b(?:размер|бюджет|стоимость)",
     ),
     "date": (
@@ -144,7 +145,7 @@ def _names(text: str) -> tuple[str, ...]:
         while parts and (_plain(parts[0]) or (begins and len(parts) == 1 and parts[0].istitle())):
             parts = parts[1:]
             begins = False
-        name = " ".join(parts)
+        name = re.sub(r"['’]s?$", "", " ".join(parts))
         if any(c.isalpha() for c in name):
             found.append(name)
     return tuple(dict.fromkeys(found))

@@ -37,10 +37,10 @@ GENERIC = frozenset(
         "receive received recipient recipients get got given give grant grants granted grantee grantees award "
         "awarded awards fund funded funds funding money list lists name names organisation organization "
         "organisations organizations group groups project projects support supported sponsor amount amounts sum "
-        "sums total paid pay year report reports all which who every much many made make how largest biggest "
-        "smallest count number went go goes pounds каждый все получить получил получили получено грант гранты "
-        "грантов деньги организация организации сумма сколько выделил выделили выделено список год году "
-        "назовите  перечислите кто какие кому самый большой крупный"
+        "sums total paid pay year report reports all which who every much many made make how large big worth "
+        "largest biggest smallest count number went go goes pounds каждый все получить получил получили "
+        "получено грант гранты грантов деньги организация организации сумма сколько выделил выделили выделено "
+        "список год году назовите перечислите кто какие кому самый большой крупный"
     )
 )  # fmt: skip
 _CURRENCY_WORDS = {

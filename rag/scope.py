@@ -68,6 +68,7 @@ class Scope:
             elif length < _LEAD and block.kind != "footnote" and not _DATELINE.match(text):
                 lead.append(text[: _LEAD - length])
                 length += len(text)
+        self._rows = [(b.start, b.end) for b in document.blocks if b.kind == "row"]
         name = re.split(r"[/.]", document.source)[-2:][0]
         self._title = periods(document.title or "") or periods(re.sub(r"[-_]+", " ", name))
         self._lead = periods("\n".join(lead))
@@ -79,7 +80,11 @@ class Scope:
         leans = bool(LEANS.search(text[start:end]))
         before = _last(text[max(section_start, start - _NEXT_TO) : start]) if leans else ()
         near = _last(text[max(section_start, start - _REACH) : start])
-        return Scoped(periods(text[start:end]), before, heading, self._title, near, self._lead)
+        own = periods(text[start:end])
+        if (heading or self._title) and any(first <= start < last for first, last in self._rows):
+            # In a row of a yearly table a date is that of a payment, say; the table's year decides.
+            own = tuple(named for named in own if agree((named,), heading or self._title))
+        return Scoped(own, before, heading, self._title, near, self._lead)
 
     def _section(self, start: int) -> tuple[int, Periods]:
         at = bisect_left(self._sections, (start + 1,)) - 1

@@ -1,4 +1,4 @@
-"""A language model as the writer: it is shown numbered sentences, and what it writes of them is verified claim by claim.
+"""A language model as the writer: it is shown numbered sentences, and each claim that it makes of them is verified.
 
 The model decides nothing: what it says is shown as cited only where it stands in the sentences that it cites, and the
 answer made without it is given wherever it fails.
@@ -17,7 +17,7 @@ from index.models import Document
 from index.split import sentences
 from rag.claims import Checker, Sentence, clean, repeats
 from rag.llm import Llm, ModelError
-from rag.models import Answer, Citation, Claim, Evidence, Note, Rejected
+from rag.models import Answer, Citation, Evidence, Note, Rejected
 from rag.verify import Draft, verify
 
 PROMPT = "write-1"
@@ -198,8 +198,8 @@ def _cut(text: str) -> list[str]:
     moved = _STOPS.sub(lambda m: f" {m[2].strip()}{m[1]} ", text)
     found = []
     for line in moved.splitlines():
-        line = re.sub(r"^\s*(?:[-*•#>]+|\d{1,2}[.)])\s+", "", line)
-        found += [line[start:end] for start, end in sentences(line, 0, len(line))]
+        plain = re.sub(r"^\s*(?:[-*•#>]+|\d{1,2}[.)])\s+", "", line)
+        found += [plain[start:end] for start, end in sentences(plain, 0, len(plain))]
     return found
 
 

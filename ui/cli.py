@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from index.errors import PinciteError, UsageError
+from ui.commands import key, mcp, serve, user
 
 if TYPE_CHECKING:
     from index.library import Index, Mode
@@ -201,6 +202,10 @@ def rebuild(folder: Path, as_json: bool) -> None:
         index.rebuild()
         documents = len(index.documents())
     click.echo(json.dumps({"documents": documents}) if as_json else f"rebuilt from {documents} documents")
+
+
+for command in (serve, user, key, mcp):
+    cli.add_command(command)
 
 
 @contextmanager

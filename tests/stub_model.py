@@ -1,0 +1,108 @@
+"""An OpenAI-compatible server on loopback that answers as a test tells it to, well or badly."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class Stub(ThreadingHTTPServer):
+    """Answers each request for a chat in the way that ``mode`` names; ``asked`` keeps the bodies of the requests."""
+
+    daemon_threads = True
+
+    def __init__(self, reply="", mode="whole", times=99):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.reply, self.mode, self.times = reply, mode, times
+        self.asked, self.paths, self.keys = [], [], []
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}/v1"
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, *_):
+        pass
+
+    def do_GET(self):
+        self.server.paths.append(self.path)
+        self._json(200, {"object": "list", "data": [{"id": "stub", "object": "model", "created": 0, "owned_by": "x"}]})
+
+    def do_POST(self):
+        stub = self.server
+        stub.paths.append(self.path)
+        stub.keys.append(self.headers.get("Authorization"))
+        stub.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        mode = stub.mode if len(stub.asked) <= stub.times else "whole"
+        if mode in ("401", "404", "429", "500", "503"):
+            self._json(int(mode), {"error": {"message": "secret-in-the-error", "type": "x", "code": mode}})
+        elif mode == "html":
+            self._bytes(200, b"<html><body>Welcome</body></html>", "text/html")
+        elif mode == "hang":
+            time.sleep(3)
+        else:
+            self._stream(stub.reply, mode)
+
+    def _stream(self, reply, mode):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.close_connection = True
+        try:
+            if mode == "garbage":
+                self.wfile.write(b"data: {not json\n\n")
+                return
+            words = reply.split(" ")
+            for n, word in enumerate(words):
+                self._chunk({"content": word if n == 0 else f" {word}"}, None)
+                if mode == "slow":
+                    time.sleep(0.25)
+                if mode == "trickle":
+                    while True:
+                        self.wfile.write(b": still here\n\n")
+                        time.sleep(0.05)
+                if mode == "cut" and n == len(words) // 2:
+                    return
+            self._chunk({}, "length" if mode == "length" else "stop")
+            self.wfile.write(b"data: [DONE]\n\n")
+        except OSError:
+            pass  # the reader has gone, as it may
+
+    def _chunk(self, delta, reason):
+        body = {
+            "id": "1", "object": "chat.completion.chunk", "created": 0, "model": "stub",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": reason}],
+        }  # fmt: skip
+        self.wfile.write(f"data: {json.dumps(body)}\n\n".encode())
+        self.wfile.flush()
+
+    def _json(self, status, body):
+        self._bytes(status, json.dumps(body).encode(), "application/json")
+
+    def _bytes(self, status, data, kind):
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+
+@contextmanager
+def serving(reply="", mode="whole", times=99):
+    """A stub that runs while the block does."""
+    stub = Stub(reply, mode, times)
+    thread = threading.Thread(target=stub.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield stub
+    finally:
+        stub.shutdown()
+        stub.server_close()
+        thread.join()

@@ -1,0 +1,272 @@
+// The list of conversations, what can be done with an answer, and which part of the page is shown.
+document.documentElement.lang = LANGUAGE;
+const side = element.querySelector("#pin-nav");
+const PAGE = 50;
+let asked = 0; // counts look-ups of the list: an earlier one that comes later is dropped
+let most = PAGE;
+
+const search = make("input", {
+  type: "search", placeholder: say("find_conversation"), "aria-label": say("find_conversation"), autocomplete: "off",
+});
+const list = make("ul", { class: "list" });
+const user = make("div", { class: "user" });
+const views = ["chat", "documents"].map((view) => make("button", {
+  type: "button", class: `view icon-${view}`, onclick: () => look(view),
+}, say(view)));
+
+side.append(
+  make("p", { class: "brand" }, say("title")),
+  make("div", { class: "views" }, ...views),
+  make("button", { type: "button", class: "new", onclick: () => pick("") }, say("new")),
+  make("div", { class: "find" }, search),
+  make("nav", { "aria-label": say("conversations") }, list),
+  user,
+);
+
+let typing = 0;
+search.addEventListener("input", () => {
+  window.clearTimeout(typing);
+  typing = window.setTimeout(refresh, 200);
+});
+
+// ---- which part is shown
+
+function look(view) {
+  if (document.body.dataset.view !== view) document.dispatchEvent(new CustomEvent("pin:close"));
+  document.body.dataset.view = view;
+  views.forEach((button, at) => {
+    if (["chat", "documents"][at] === view) button.setAttribute("aria-current", "page");
+    else button.removeAttribute("aria-current");
+  });
+  const url = new URL(window.location.href);
+  if (view === "documents") url.searchParams.set("view", "documents");
+  else url.searchParams.delete("view");
+  window.history.replaceState(window.history.state, "", url);
+  drawer(false);
+  if (view === "documents") document.dispatchEvent(new CustomEvent("pin:documents"));
+}
+
+function drawer(open) {
+  document.body.classList.toggle("pin-drawer", open);
+  document.querySelector("#pin-menu")?.setAttribute("aria-expanded", String(open));
+  if (open) side.querySelector("button").focus();
+}
+
+function pick(conversation) {
+  document.dispatchEvent(new CustomEvent("pin:close"));
+  look("chat");
+  trigger("pick", { conversation });
+}
+
+// ---- the list
+
+async function refresh() {
+  asked += 1;
+  const mine = asked;
+  const text = search.value.trim();
+  try {
+    const query = new URLSearchParams({ text, origin: "page", limit: String(most) });
+    const found = await api(`/conversations?${query}`);
+    if (mine !== asked) return;
+    const here = found.items.find((conversation) => conversation.id === props.value);
+    heading.hidden = !here;
+    heading.textContent = here ? here.title || say("untitled") : "";
+    const items = found.items.map(item);
+    if (found.total > found.items.length) {
+      items.push(make("li", {}, make("button", {
+        type: "button", class: "more", onclick: () => { most += PAGE; refresh(); },
+      }, say("show_more"))));
+    }
+    if (!items.length) items.push(make("li", { class: "none" }, say(text ? "none_found" : "no_conversations")));
+    list.replaceChildren(...items);
+  } catch (error) {
+    if (mine === asked) list.replaceChildren(make("li", { class: "none" }, why(error, say("failed"))));
+  }
+}
+
+function item(conversation) {
+  const title = conversation.title || say("untitled");
+  const open = conversation.id === props.value;
+  const row = make("li", { class: open ? "open" : "" });
+  row.append(
+    make("button", {
+      type: "button", class: "pick", title, "aria-current": open ? "true" : null, onclick: () => pick(conversation.id),
+    }, title),
+    make("button", {
+      type: "button", class: "icon rename", title: say("rename"), "aria-label": say("rename_of", { title }),
+      onclick: () => rename(row, conversation),
+    }),
+    make("button", {
+      type: "button", class: "icon delete", title: say("delete"), "aria-label": say("delete_of", { title }),
+      onclick: () => remove(row, conversation),
+    }),
+  );
+  return row;
+}
+
+function rename(row, conversation) {
+  const field = make("input", { type: "text", maxlength: "200", "aria-label": say("rename_of", conversation) });
+  field.value = conversation.title;
+  const form = make("form", { class: "rename-form" }, field, make("button", { type: "submit" }, say("save")));
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    refresh();
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (field.value.trim()) {
+      await change(`/conversations/${conversation.id}`, { method: "PATCH", json: { title: field.value.trim() } },
+        "renamed");
+    }
+    refresh();
+  });
+  row.replaceChildren(form);
+  field.focus();
+  field.select();
+}
+
+function remove(row, conversation) {
+  const sure = make("button", {
+    type: "button", class: "danger", onclick: async () => {
+      const done = await change(`/conversations/${conversation.id}`, { method: "DELETE" }, "deleted");
+      if (done && conversation.id === props.value) pick("");
+      await refresh();
+      search.focus();
+    },
+  }, say("delete"));
+  const back = make("button", { type: "button", onclick: refresh }, say("cancel"));
+  row.replaceChildren(make("div", { class: "sure", role: "group" }, make("p", {}, say("delete_sure")), sure, back));
+  back.focus();
+}
+
+async function change(path, options, done) {
+  try {
+    await api(path, options);
+    announce(say(done));
+    return true;
+  } catch (error) {
+    announce(why(error, say("failed")));
+    return false;
+  }
+}
+
+// ---- what can be done with an answer
+
+const actions = {
+  copy: async (id, button) => {
+    await copy(await (await api(`/answers/${id}/text?language=${LANGUAGE}`)).text());
+    told(button, say("copied"));
+  },
+  csv: async (id) => save(`/answers/${id}/table.csv?language=${LANGUAGE}`),
+  retry: async (id) => trigger("again", { answer: id }),
+  good: (id, button) => think(id, "up", button),
+  bad: (id, button) => think(id, "down", button),
+};
+
+document.pinChat?.abort();
+document.pinChat = new AbortController();
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest?.("#chat button.act");
+  const id = /(?:^| )act-([0-9A-Za-z]+)(?: |$)/.exec(button?.className ?? "")?.[1];
+  const name = button && Object.keys(actions).find((known_) => button.classList.contains(known_));
+  if (!id || !name) return;
+  try {
+    await actions[name](id, button);
+  } catch (error) {
+    told(button, why(error, say("gone_answer")));
+  }
+}, { capture: true, signal: document.pinChat.signal });
+
+async function think(id, value, button) {
+  await api(`/answers/${id}/feedback`, { method: "POST", json: { value } });
+  for (const other of button.parentElement.querySelectorAll(".good, .bad")) {
+    other.setAttribute("aria-pressed", String(other === button));
+  }
+  told(button, say("thanks"));
+}
+
+// A word beside the buttons for those who see, and an announcement for those who listen.
+function told(button, words) {
+  announce(words);
+  button.parentElement.querySelector(".told")?.remove();
+  const said = make("span", { class: "told", "aria-hidden": "true" }, words);
+  button.parentElement.append(said);
+  window.setTimeout(() => said.remove(), 4000);
+}
+
+// ---- the bar above the chat
+
+const bar = await appeared("#pin-bar");
+const heading = make("h1", { class: "name", hidden: true });
+const takeAway = ["markdown", "html"].map((format) => make("button", {
+  type: "button", class: `export ${format}`, title: say("exported"),
+  onclick: async () => {
+    try {
+      await save(`/conversations/${props.value}/export?format=${format}&language=${LANGUAGE}`);
+    } catch (error) {
+      announce(why(error, say("failed")));
+    }
+  },
+  hidden: true,
+}, say(`export_${format}`)));
+bar.replaceChildren(
+  make("button", {
+    type: "button", id: "pin-menu", class: "icon menu", "aria-label": say("menu"), "aria-expanded": "false",
+    "aria-controls": "pin-nav", onclick: () => drawer(!document.body.classList.contains("pin-drawer")),
+  }),
+  heading, ...takeAway,
+);
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && document.body.classList.contains("pin-drawer")) {
+    event.preventDefault();
+    drawer(false);
+    document.querySelector("#pin-menu").focus();
+  }
+}, { signal: document.pinChat.signal });
+
+async function who() {
+  const session = await api("/session");
+  if (!session.accounts) return;
+  const leave = make("button", {
+    type: "button", onclick: async () => {
+      await api("/session", { method: "DELETE" });
+      window.location.assign(new URL("login", document.baseURI));
+    },
+  }, say("sign_out"));
+  user.replaceChildren(make("span", {}, session.user), leave);
+}
+
+function opened() {
+  if (address() !== props.value) goTo(props.value);
+  for (const button of takeAway) button.hidden = !props.value;
+  refresh();
+}
+watch("value", opened);
+
+// A new question goes to the top of the chat, so that its answer is read from its beginning.
+const chat = await appeared("#chat");
+let rows = 0;
+const talk = new MutationObserver(() => {
+  const there = chat.querySelectorAll(".user-row, .pin-answer").length;
+  if (there === rows) return;
+  rows = there;
+  refresh();
+  const last = [...chat.querySelectorAll(".user-row")].at(-1);
+  const scroller = last?.closest(".panel-wrap");
+  if (scroller) scroller.scrollTop += last.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
+});
+talk.observe(chat, { childList: true, subtree: true });
+document.pinChat.signal.addEventListener("abort", () => talk.disconnect());
+
+look(new URLSearchParams(window.location.search).get("view") === "documents" ? "documents" : "chat");
+refresh();
+who();
+
+// A question that is asked before the conversation of the address is there would begin another one.
+const form = await appeared("#pin-ask");
+form.inert = Boolean(address());
+document.addEventListener("pin:loaded", () => {
+  form.inert = false;
+  opened();
+}, { signal: document.pinChat.signal });

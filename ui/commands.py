@@ -1,0 +1,236 @@
+"""The commands ``serve``, ``mcp``, ``user …`` and ``key …``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from index.errors import StoreError
+
+if TYPE_CHECKING:
+    from ui.accounts import Accounts, User
+
+Command = Callable[..., Any]
+_ROLES = ("reader", "editor", "admin")
+
+
+def _index_option(command: Command) -> Command:
+    option = click.option(
+        "--index", "folder", default=None, type=click.Path(path_type=Path), help="The folder of the index."
+    )
+    return option(command)
+
+
+def _json_option(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
+
+
+@click.command()
+@_index_option
+@click.option("--host", default=None, help="The address to listen on; 127.0.0.1 if left out.")
+@click.option("--port", default=None, type=click.IntRange(0, 65535), help="The port; 0 takes a free one.")
+@click.option("--page/--no-page", default=None, help="Whether the browser page is served beside the API.")
+@click.option("--reader", default=None, help="Which reader proposes evidence; the best one if left out.")
+def serve(folder: Path | None, host: str | None, port: int | None, page: bool | None, reader: str | None) -> None:
+    """Serve the browser page, the HTTP API and MCP."""
+    from ui.settings import load
+
+    run(load(index=folder, host=host, port=port, page=page, reader=reader))
+
+
+def run(settings: Any) -> None:  # noqa: ANN401  Settings, imported only by who serves
+    """Serve until a signal says to stop; then what has begun is finished."""
+    import socket
+
+    import uvicorn
+
+    from ui.server import create_app
+
+    app = create_app(settings)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listening = socket.create_server((settings.host, settings.port), family=family, backlog=512)
+    except OSError as error:
+        raise StoreError(
+            f"cannot listen on {settings.host}:{settings.port} ({error.strerror}): choose another with --port"
+        ) from error
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,  # its lines hold what people search for
+        server_header=False,
+        proxy_headers=settings.behind_proxy,
+        limit_concurrency=1000,
+        timeout_graceful_shutdown=15,
+    )
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    with listening:
+        app.state.service.open()  # here, so that an index that cannot be used is told in one line
+        click.echo(f"pincite on http://{host}:{listening.getsockname()[1]}", err=True)
+        uvicorn.Server(config).run([listening])
+
+
+@click.command()
+@_index_option
+def mcp(folder: Path | None) -> None:
+    """Serve MCP on standard input and output, for an assistant that starts programs."""
+    import anyio
+
+    from ui.mcp_server import serve_stdio
+    from ui.settings import load
+
+    anyio.run(serve_stdio, load(index=folder))
+
+
+@contextmanager
+def _accounts(folder: Path | None) -> Iterator[Accounts]:
+    from ui.accounts import Accounts
+    from ui.settings import load
+    from ui.state import State
+
+    state = State(load(index=folder).index)
+    try:
+        yield Accounts(state)
+    finally:
+        state.close()
+
+
+@click.group()
+def user() -> None:
+    """Who may sign in, and what they may do."""
+
+
+_role_option = click.option(
+    "--role", type=click.Choice(_ROLES), help="A reader asks, an editor also changes documents."
+)
+_group_option = click.option("--group", "groups", multiple=True, help="A group whose documents it may see; repeatable.")
+_password_option = click.option(
+    "--password-stdin", is_flag=True, help="Read the password from standard input instead of asking for it."
+)
+
+
+@user.command(name="add")
+@click.argument("name")
+@_role_option
+@_group_option
+@_password_option
+@click.option("--no-password", is_flag=True, help="It signs in with API keys alone.")
+@_index_option
+@_json_option
+def user_add(
+    name: str,
+    role: str | None,
+    groups: tuple[str, ...],
+    password_stdin: bool,
+    no_password: bool,
+    folder: Path | None,
+    as_json: bool,
+) -> None:
+    """Add a user. The first one must be an admin."""
+    password = None if no_password else _password(password_stdin)
+    with _accounts(folder) as accounts:
+        _print(accounts.add(name, role or ("reader" if accounts.exist() else "admin"), password, groups), as_json)  # type: ignore[arg-type]
+
+
+@user.command(name="set")
+@click.argument("name")
+@_role_option
+@_group_option
+@click.option("--no-groups", is_flag=True, help="Take it out of all groups.")
+@click.option("--password", "new_password", is_flag=True, help="Ask for a new password.")
+@_password_option
+@_index_option
+@_json_option
+def user_set(
+    name: str,
+    role: str | None,
+    groups: tuple[str, ...],
+    no_groups: bool,
+    new_password: bool,
+    password_stdin: bool,
+    folder: Path | None,
+    as_json: bool,
+) -> None:
+    """Change a user's role, groups or password."""
+    password = _password(password_stdin) if new_password or password_stdin else None
+    with _accounts(folder) as accounts:
+        _print(accounts.change(name, role, password, groups if groups or no_groups else None), as_json)  # type: ignore[arg-type]
+
+
+@user.command(name="remove")
+@click.argument("name")
+@_index_option
+@_json_option
+def user_remove(name: str, folder: Path | None, as_json: bool) -> None:
+    """Remove a user with its keys, sessions and conversations."""
+    with _accounts(folder) as accounts:
+        removed = accounts.remove(name)
+    click.echo(json.dumps({"removed": removed.name}) if as_json else f"removed {removed.name}")
+
+
+@user.command(name="list")
+@_index_option
+@_json_option
+def user_list(folder: Path | None, as_json: bool) -> None:
+    """List the users."""
+    with _accounts(folder) as accounts:
+        users = accounts.users()
+    for one in users:
+        _print(one, as_json)
+    if not users and not as_json:
+        click.echo("no users: whoever uses this machine is the admin; add one with `pincite user add NAME`")
+
+
+@click.group()
+def key() -> None:
+    """API keys."""
+
+
+@key.command(name="add")
+@click.argument("name")
+@click.option("--label", default="", help="What it is for.")
+@_index_option
+@_json_option
+def key_add(name: str, label: str, folder: Path | None, as_json: bool) -> None:
+    """Make an API key for a user; it is shown once."""
+    with _accounts(folder) as accounts:
+        made = accounts.add_key(name, label)
+    click.echo(json.dumps({"user": name, "key": made}) if as_json else made)
+
+
+@key.command(name="list")
+@_index_option
+@_json_option
+def key_list(folder: Path | None, as_json: bool) -> None:
+    """List the API keys, without their secrets."""
+    with _accounts(folder) as accounts:
+        for one in accounts.list_keys():
+            click.echo(json.dumps(one._asdict()) if as_json else f"{one.id}  {one.user}  {one.label}  ({one.created})")
+
+
+@key.command(name="remove")
+@click.argument("key_id")
+@_index_option
+@_json_option
+def key_remove(key_id: str, folder: Path | None, as_json: bool) -> None:
+    """Remove an API key, by its id."""
+    with _accounts(folder) as accounts:
+        accounts.remove_key(key_id)
+    click.echo(json.dumps({"removed": key_id}) if as_json else f"removed {key_id}")
+
+
+def _password(from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    return click.prompt("Password", hide_input=True, confirmation_prompt="Once more")
+
+
+def _print(one: User, as_json: bool) -> None:
+    groups = f"  groups {', '.join(one.groups)}" if one.groups else ""
+    click.echo(json.dumps(one._asdict()) if as_json else f"{one.name}  {one.role}{groups}")

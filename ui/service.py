@@ -1,0 +1,286 @@
+"""The one authorised layer that page, API, OpenAI route and MCP call.
+
+Every method takes a `Caller` and decides by it. All of them are coroutines: what takes time runs in a few threads with
+short queues (`ui.pools`). Errors are `PinciteError`, each message fit to be shown.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from index.errors import UsageError
+from index.library import Mode
+from index.models import Document, Hit
+from rag.models import Citation
+from rag.question import LONGEST
+from ui.accounts import Accounts
+from ui.library import GONE, PDF, Library, around
+from ui.limits import Rates
+from ui.models import Caller, Cited, Conversation, Conversations, Feedback, Origin, Talk, Turn
+from ui.pools import Pool
+from ui.problems import NotFoundError
+from ui.state import State
+from ui.talks import Talks, new_id, numbers_of
+from ui.visible import Sharing, documents_of, redacted
+
+if TYPE_CHECKING:
+    from ui.settings import Settings
+
+_HISTORY = 10  # earlier turns that a question is understood by
+MOST_HITS = 100
+
+
+class Service:
+    """What the server can do, for whoever may.
+
+    Attributes:
+        library: the documents: list, show, text, blocks, page_image, add, remove, share.
+        accounts: users, keys and sessions.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """A service that is not open yet, so that the routes over it can be made."""
+        self.cookie_seconds = int(settings.session_days * 24 * 3600)
+        self._settings = settings
+        self._rates = Rates(settings.ask_rate)
+        self.desk = Pool("desk", 4, 252)
+        self._thinking = Pool("ask", settings.workers, settings.waiting)
+        self._intake = Pool("add", 1, 15)
+        self.library = Library(self.desk, self._intake)
+        self.is_open = False
+
+    def open(self) -> None:
+        """Open the index and the database.
+
+        Raises:
+            StoreError: one of them cannot be used.
+        """
+        import rag
+
+        folder, reader = self._settings.index, self._settings.reader
+        self._assistant = rag.open(folder, reader) if reader else rag.open(folder)
+        index = self._assistant.index
+        index.engine.follow()
+        self._state = State(self._settings.index)
+        self.accounts = Accounts(self._state, self._settings.session_days)
+        self._talks = Talks(self._state)
+        self._sharing = Sharing(self._state, index)
+        self.library.open(index, self._sharing, self.accounts)
+        self.is_open = True
+
+    def close(self) -> None:
+        """Finish what has begun; what waits is dropped."""
+        for pool in (self._thinking, self._intake, self.desk):
+            pool.close()
+        self._sharing.close()
+        self._state.close()
+        self._assistant.close()
+
+    async def ready(self) -> bool:
+        """Whether questions can be answered now: the index and the database can be read, and there is room."""
+        return await self.desk.run(self._ready)
+
+    def _ready(self) -> bool:
+        self._assistant.index.engine.snapshot()
+        return self._state.value("PRAGMA user_version") is not None and not self._thinking.is_full
+
+    # questions
+
+    async def ask(
+        self,
+        caller: Caller,
+        question: str,
+        conversation: str | None = None,
+        where: Mapping[str, str] | None = None,
+        origin: Origin = "api",
+        ids: tuple[str, str] | None = None,
+        history: tuple[tuple[str, str], ...] = (),
+    ) -> Turn:
+        """Answer a question from what the caller may see, and keep it in a conversation of the caller's.
+
+        Args:
+            conversation: the one that it goes on; a new one where left out.
+            where: a filter on the documents.
+            ids: of the answer and of a new conversation, from `new_id`, where they must be known before.
+            history: earlier questions and answers that were not kept here, oldest first.
+
+        Raises:
+            UsageError: the question is empty or too long, or the filter is bad.
+            NotFoundError: the conversation is not there, or not the caller's.
+            TooManyError, BusyError: not now.
+        """
+        self._rates.take(caller.name)
+        if len(question) > LONGEST:
+            raise UsageError(f"the question is longer than {LONGEST:,} characters: shorten it, or add it as a document")
+        if conversation:
+            await self.desk.run(self._talks.get, caller, conversation)
+        return await self._thinking.run(
+            self._ask, caller, question, conversation, where, origin, ids or (new_id(), new_id()), history
+        )
+
+    def _ask(
+        self,
+        caller: Caller,
+        question: str,
+        conversation: str | None,
+        where: Mapping[str, str] | None,
+        origin: Origin,
+        ids: tuple[str, str],
+        history: tuple[tuple[str, str], ...],
+    ) -> Turn:
+        sight = self._sharing.sight(caller)
+        more: dict[str, Any] = {} if sight.within is None else {"within": sight.within}
+        before = (
+            [self._seen(caller, t).answer for t in self._talks.said(caller, conversation, _HISTORY)]
+            if (conversation)
+            else list(history)
+        )
+        if before and "history" in inspect.signature(self._assistant.ask).parameters:
+            more["history"] = tuple(before)
+        answer = sight.answer(self._assistant.ask(question, where=dict(where) if where else None, **more))
+        conversation = conversation or self._talks.begin(caller, question, origin, ids[1]).id
+        # Sharing may have changed while it was answered.
+        return self._seen(caller, self._talks.say(caller, conversation, ids[0], question, answer))
+
+    async def search(
+        self,
+        caller: Caller,
+        query: str,
+        k: int = 10,
+        where: Mapping[str, str] | None = None,
+        mode: Mode = "fused",
+    ) -> list[Hit]:
+        """The k best passages for a query among what the caller may see.
+
+        Raises:
+            UsageError: the query is empty or too long, or k or the filter is bad.
+            TooManyError, BusyError: not now.
+        """
+        self._rates.take(caller.name)
+        if len(query) > LONGEST or k > MOST_HITS:
+            raise UsageError(f"a search takes {LONGEST:,} characters and k up to {MOST_HITS}: ask for less")
+        return await self._thinking.run(self._search, caller, query, k, where, mode)
+
+    def _search(self, caller: Caller, query: str, k: int, where: Mapping[str, str] | None, mode: Mode) -> list[Hit]:
+        sight = self._sharing.sight(caller)
+        more: dict[str, Any] = {} if sight.within is None else {"within": sight.within}
+        hits = self._assistant.search(query, k, dict(where) if where else None, mode, **more)
+        after = self._sharing.sight(caller)
+        return [after.hit(hit) for hit in hits if after.sees(hit.passage.document)]
+
+    # answers
+
+    async def answer(self, caller: Caller, answer: str) -> Turn:
+        """An earlier answer of the caller's, without what the caller may not see any more.
+
+        Raises:
+            NotFoundError: there is none, or it is another user's.
+        """
+        return await self.desk.run(lambda: self._seen(caller, self._talks.turn(caller, answer)))
+
+    async def delete_answer(self, caller: Caller, answer: str) -> None:
+        """Delete an answer of the caller's."""
+        await self.desk.run(self._talks.forget, caller, answer)
+
+    async def citation(self, caller: Caller, answer: str, number: int) -> Cited:
+        """One citation of an answer, or of its notes, with its document around it.
+
+        Raises:
+            NotFoundError: there is none of that number, or its document is gone or not shared with the caller.
+        """
+        return await self.desk.run(self._citation, caller, answer, number)
+
+    async def give_feedback(self, caller: Caller, answer: str, feedback: Feedback) -> Feedback:
+        """Keep what the caller thinks of an answer of its own, or of one of its citations."""
+        return await self.desk.run(self._talks.judge, caller, answer, feedback)
+
+    def _seen(self, caller: Caller, turn: Turn) -> Turn:
+        sight = self._sharing.sight(caller)
+        shown = documents_of(turn.answer)
+        has = self._assistant.index.engine.store.has
+        hidden = frozenset(d for d in shown if not sight.sees(d) or not has(d))
+        return turn.model_copy(update={"answer": sight.answer(redacted(turn.answer, hidden))})
+
+    def _citation(self, caller: Caller, answer: str, number: int) -> Cited:
+        turn = self._talks.turn(caller, answer)
+        given = turn.answer
+        cited = {c.number: c for c in (*(c for note in given.notes for c in note.citations), *given.citations)}
+        if number not in cited:
+            raise NotFoundError(f"the answer has no citation {number}: it has {len(cited)}")
+        citation = cited[number]
+        document = self.library.held(caller, citation.document)
+        if document.text[citation.start : citation.end] != citation.quote:
+            raise NotFoundError(GONE)
+        return Cited(
+            answer=turn.id,
+            conversation=turn.conversation,
+            number=number,
+            numbers=numbers_of(self._seen(caller, turn).answer),
+            citation=citation.model_copy(update={"source": document.source}),
+            document=self.library.shown(caller, document.id),
+            section=section(document, citation.start),
+            blocks=around(document, citation.start, citation.end),
+            page_image=_page_image(document, citation),
+            link=link(turn, number),
+        )
+
+    # conversations
+
+    async def conversations(
+        self, caller: Caller, text: str = "", origin: Origin | None = None, limit: int = 50, offset: int = 0
+    ) -> Conversations:
+        """The caller's conversations, the last changed first, where their title or questions hold some text."""
+        return await self.desk.run(self._talks.listing, caller, text, origin, limit, offset)
+
+    async def new_conversation(self, caller: Caller, title: str = "", origin: Origin = "api") -> Conversation:
+        """Begin a conversation; without a title it is called after its first question."""
+        return await self.desk.run(self._talks.begin, caller, title, origin, new_id())
+
+    async def conversation(self, caller: Caller, conversation: str) -> Talk:
+        """A conversation of the caller's with all that was said.
+
+        Raises:
+            NotFoundError: there is none, or it is another user's.
+        """
+        return await self.desk.run(self._talk, caller, conversation)
+
+    async def rename(self, caller: Caller, conversation: str, title: str) -> Conversation:
+        """Give a conversation another title."""
+        return await self.desk.run(self._talks.rename, caller, conversation, title)
+
+    async def delete_conversation(self, caller: Caller, conversation: str) -> None:
+        """Delete a conversation with its answers."""
+        await self.desk.run(self._talks.delete, caller, conversation)
+
+    def _talk(self, caller: Caller, conversation: str) -> Talk:
+        found = self._talks.get(caller, conversation)
+        said = tuple(self._seen(caller, turn) for turn in self._talks.said(caller, conversation))
+        return Talk(**dict(found), answers=said)
+
+
+def section(document: Document, start: int) -> tuple[str, ...]:
+    """The headings above a place, outermost first."""
+    path: list[tuple[int, str]] = []
+    for block in document.blocks:
+        if block.start > start:
+            break
+        if block.kind == "heading":
+            path = [(level, text) for level, text in path if level < block.level]
+            path.append((block.level, " ".join(document.text[block.start : block.end].split())))
+    return tuple(text for _, text in path)
+
+
+def link(turn: Turn, number: int | None = None) -> str:
+    """The path of the page that shows an answer, or one of its sources."""
+    return f"/?conv={turn.conversation}#{'answer' if number is None else 'cite'}-{turn.id}" + (
+        "" if number is None else f"-{number}"
+    )
+
+
+def _page_image(document: Document, citation: Citation) -> str | None:
+    if document.media_type != PDF or citation.page is None:
+        return None
+    place = f"start={citation.start}&end={citation.end}"
+    return f"/api/v1/documents/{document.id}/pages/{citation.page}.png?{place}"
