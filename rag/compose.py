@@ -8,8 +8,10 @@ from typing import NamedTuple
 
 from index.library import Retrieved
 from index.models import Document, Span
+from index.split import sentences
 from index.terms import content_terms, terms
 from rag.compute import computed
+from rag.cues import PRONOUN
 from rag.models import Citation, Claim, Evidence, Nearest, Note, Reason, Rejected, Row
 from rag.question import Question, is_clear
 from rag.rows import Entry, entries, known_as, merged
@@ -38,13 +40,28 @@ def from_sentences(question: Question, evidence: Sequence[Evidence], documents: 
     chosen = _without_echoes([e for e in evidence if e.probability >= floor], documents)[:most]
     order = {document: n for n, document in enumerate(dict.fromkeys(e.document for e in chosen))}
     chosen.sort(key=lambda e: (order[e.document], e.start))
-    places = [(documents[e.document], Span(e.start, e.end)) for e in chosen]
-    places = [(d, span) for d, place in places for span in (place, *_announced(d, place))]
-    drafts = [
-        Draft(" ".join(document.text[start:end].split()), ((document, start, end),))
-        for document, (start, end) in places
-    ]
+    drafts = []
+    for e in chosen:
+        document = documents[e.document]
+        place = Span(e.start, e.end)
+        drafts.append(_stated(document, [*_leaned_on(document, place), place]))
+        drafts += [_stated(document, [item]) for item in _announced(document, place)]
     return Composed(*verify(drafts), [], [])
+
+
+def _stated(document: Document, spans: Sequence[Span]) -> Draft:
+    """Consecutive sentences of a document as a claim."""
+    words = " ".join(document.text[start:end] for start, end in spans)
+    return Draft(" ".join(words.split()), tuple((document, start, end) for start, end in spans))
+
+
+def _leaned_on(document: Document, place: Span) -> list[Span]:
+    """The sentence before one that begins with a pronoun, in the same block: it says who "he" is."""
+    if not PRONOUN.match(document.text[place.start : place.end]):
+        return []
+    block = next((b for b in document.blocks if b.start <= place.start < b.end), None)
+    before = sentences(document.text, block.start, place.start, document.language) if block else []
+    return before[-1:]
 
 
 def _announced(document: Document, place: Span) -> list[Span]:

@@ -62,3 +62,6 @@ OF_MONEY = _any(
     r"\b(?:dollars?|euros?|pounds?|tenge|roubles?|rubles?|salary|salaries|rent)\b",
     r"\b(?:сумм\w+|грант\w*|деньг\w*|денег|стоил\w*|потрат\w+|выдел\w+|доллар\w*|евро|тенге|фунт\w*|руб\w*)\b",
 )
+PRONOUN = _any(
+    r"^\W*(?:it|its|he|she|they|his|her|their|this|these|those)\b", r"^\W*(?:он|она|они|оно|его|её|их|это|эти)\b"
+)

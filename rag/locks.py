@@ -36,7 +36,8 @@ def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[st
         text = document.text[e.start : e.end]
         if e.document not in held:
             held[e.document] = frozenset(content_terms(f"{document.title or ''} {document.text}"))
-        if not _fits(question, text) or not _speaks_of(question, held[e.document]):
+        states = not text.endswith("?") and not _is_heading(document, e.start)
+        if not states or not _fits(question, text) or not _speaks_of(question, held[e.document]):
             continue
         scoped = scope(document).of(e.start, e.end)
         if scoped.agreement(question.periods) != "contradicted":
@@ -51,6 +52,11 @@ def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[st
     if strict:  # what was paid in another year is the figure most easily mistaken for the one asked for
         other.sort(key=lambda e: (not MONEY.search(documents[e.document].text[e.start : e.end]), -e.probability))
     return Locked(kept, other)
+
+
+def _is_heading(document: Document, start: int) -> bool:
+    """Whether a place is in a heading, which names a subject but states nothing."""
+    return any(b.kind == "heading" and b.start <= start < b.end for b in document.blocks)
 
 
 def says(question: Question, text: str) -> bool:

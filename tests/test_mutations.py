@@ -93,7 +93,7 @@ def mutations():
     """Ten thousand (kind, sentence, sentence with one thing changed)."""
     chance = random.Random(20)
     sentences = gold()
-    names = sorted({m.text for s in sentences for m in mentions(s)})
+    names = sorted({m.text for s in sentences for m in mentions(s) if m.text[0].isupper() and " " in m.text})
     found = set()
     able = {kind: [s for s in sentences if changed(kind, s, random.Random(1), names)] for kind in KINDS}
     tries = 0
@@ -131,7 +131,7 @@ def test_ten_thousand_false_claims(mutations, capsys):
         for judge, counts in accepted.items():
             print(f"{judge:>14}" + "".join(f"{counts[kind] / of[kind]:>14.4f}" for kind in KINDS))
         for kind in KINDS:
-            for _, sentence, other in [p for p in passed if p[0] == kind][:: max(1, sum(p[0] == kind for p in passed) // 14)]:
+            for _, sentence, other in [p for p in passed if p[0] == kind][:3]:
                 print(f"  passed, {kind}: {sentence[:150]!r}\n    -> {other[:150]!r}")
     assert len(mutations) >= WANTED
     for judge in ("rag.verify", "the writer's"):

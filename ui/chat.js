@@ -254,7 +254,7 @@ const talk = new MutationObserver(() => {
   refresh();
   const last = [...chat.querySelectorAll(".user-row")].at(-1);
   const scroller = last?.closest(".panel-wrap");
-  if (scroller) scroller.scrollTop += last.getBoundingClientRect().top - scroller.getBoundingClientRect().top;
+  if (scroller) scroller.scrollTop += last.getBoundingClientRect().top - scroller.getBoundingClientRect().top - 8;
 });
 talk.observe(chat, { childList: true, subtree: true });
 document.pinChat.signal.addEventListener("abort", () => talk.disconnect());

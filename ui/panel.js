@@ -166,7 +166,8 @@ function showCitation(cited) {
   part("link").classList.remove("done");
   draw(cited.blocks, { start: citation.start, end: citation.end, quote: citation.quote, name: "cited" });
   if (cited.page_image) {
-    const image = make("img", { alt: say("page_image", { n: citation.page }), src: cited.page_image, loading: "lazy" });
+    const image = make("img", { alt: say("page_image", { n: citation.page }), src: cited.page_image });
+    image.addEventListener("load", () => { if (!image.parentElement.hidden) reach(image); });
     body.append(make("figure", { hidden: true }, image));
     part("views").hidden = false;
     look("text");
@@ -194,7 +195,19 @@ function look(view) {
   for (const child of body.children) child.hidden = (child.tagName === "FIGURE") !== (view === "page");
   for (const name of ["text", "page"]) part(`view-${name}`).setAttribute("aria-pressed", String(name === view));
   if (view === "text") reveal();
-  else body.scrollTop = 0;
+  else reach(body.querySelector("figure img"));
+}
+
+// Scroll a page's image to the words that the server has marked on it, which are known by their colour.
+function reach(image) {
+  const canvas = make("canvas", { width: 200, height: Math.round(200 * image.naturalHeight / image.naturalWidth) || 1 });
+  const pen = canvas.getContext("2d");
+  pen.drawImage(image, 0, 0, canvas.width, canvas.height);
+  const pixels = pen.getImageData(0, 0, canvas.width, canvas.height).data;
+  let at = 0;
+  while (at < pixels.length && !(pixels[at] > 230 && pixels[at + 1] > 190 && pixels[at + 2] < 160)) at += 4;
+  const row = at < pixels.length ? Math.floor(at / 4 / canvas.width) : 0;
+  body.scrollTop = (row / canvas.height) * image.clientHeight - body.clientHeight / 4;
 }
 
 function close(refocus = true) {
