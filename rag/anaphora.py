@@ -123,7 +123,7 @@ def _of_them(text: str, focus: Focus) -> Resolved | None:
     place = re.search(r"\b(?:of|among|out of) (?:them|these|those)\b|\b(?:из|среди) них\b", text, re.IGNORECASE)
     if not place:
         return None
-    several = those(focus, years=not WHEN.search(text)) or " and ".join(focus.listed[:4] or focus.names)
+    several = those(focus.asked.text, years=not WHEN.search(text)) or " and ".join(focus.listed[:4] or focus.names)
     word = text[place.start() : place.end()].rsplit(" ", 1)[0]
     return (
         Resolved(question=f"{text[: place.start()]}{word} {several}{text[place.end() :]}", carried=(several,))
@@ -220,7 +220,7 @@ def _subjects(text: str, focus: Focus, kind: str, own: Sequence[str]) -> list[st
     if kind == "person":
         who = [name for name in focus.identified if name in focus.people]
         return who if len(who) == 1 else list(dict.fromkeys(focus.people)) or list(focus.names[:1])
-    several = those(focus, years=not WHEN.search(text))
+    several = those(focus.asked.text, years=not WHEN.search(text))
     if kind in ("many", "russians"):
         if len(focus.listed) > 1:
             return [_and(focus.listed, text) if several is None or len(focus.listed) <= 4 else several]

@@ -170,9 +170,9 @@ def _mixed(claim: str, quotes: Sequence[str]) -> str | None:
 def _disordered(claim: str, quotes: Sequence[str]) -> str | None:
     """Whether names and numbers may have changed places.
 
-    They must come in the order of a quote. Years and months may stand elsewhere, where a quote names one year alone, and
-    all may where it names one thing alone. Of words that tell several numbers of several names or years, all must be
-    told.
+    They must come in the order of a quote. Years and months may stand elsewhere where a quote names one year alone, and
+    all may where it names one thing alone. Of a quote that tells several numbers of several names or years, all must
+    be told.
     """
     marked = _marks(claim)
     plain = f" {' '.join(_words(claim))} "
@@ -182,7 +182,7 @@ def _disordered(claim: str, quotes: Sequence[str]) -> str | None:
             return None
         years = {mark for mark in held if _YEAR.fullmatch(mark)}
         figures = {mark for mark in held if mark[0].isdigit()} - years
-        names = {mention.text for mention in mentions(quote) if not _MONTH.search(mention.text)}
+        names = _names(quote)
         told = {mark for mark in marked if mark[0].isdigit()}
         if len(figures) > 1 and told & figures and (len(names) > 1 or len(years) > 1):
             if marked == held:
@@ -202,6 +202,21 @@ _MONTH = re.compile(
     r"\b(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|янв|фев|мар|апр|мая|май|июн|июл|авг|сен|окт|ноя|дек)",
     re.IGNORECASE,
 )
+
+
+def _names(text: str) -> set[str]:
+    """The runs of capitalised words, without months; the first word of a sentence counts, as it may be a name."""
+    runs: list[str] = []
+    last = 0
+    for start, end in words(text):
+        word = text[start:end]
+        if word[0].isupper() and word.casefold() not in STOP and not _MONTH.match(word):
+            if runs and not text[last:start].strip(" -&’'"):
+                runs[-1] = f"{runs[-1]} {word}"
+            else:
+                runs.append(word)
+            last = end
+    return set(runs)
 
 
 def _words(text: str) -> list[str]:

@@ -14,13 +14,32 @@ from rag.anaphora import anaphor
 from rag.focus import WHEN, Focus, Turn, focused, is_russian, named
 from rag.followup import LEAD, Resolved, tidy, with_topic
 from rag.fragments import bare, corrected, fragment, placed
+from rag.models import Answer
 from rag.question import understand
 
-__all__ = ["Resolved", "Turn", "resolve"]
+__all__ = ["Resolved", "Turn", "resolve", "turns"]
 
 _DEEPEST = 8  # turns; "it" does not reach further back
 
 _LONGEST_FOLLOW_UP = 300  # characters; a longer question says what it is about
+
+
+def turns(history: Sequence[Answer | Turn | tuple[str, str | None]]) -> list[Turn]:
+    """Earlier answers, or plain pairs of a question and its answer, as turns.
+
+    >>> turns([("Who received grants?", "The school.")])[0].question
+    'Who received grants?'
+    """
+    made = []
+    for each in history:
+        match each:
+            case Turn():
+                made.append(each)
+            case Answer():
+                made.append(Turn(question=each.question, answer=each))
+            case (question, answer):
+                made.append(Turn(question=question, answer=answer))
+    return made
 
 
 def resolve(question: str, history: Sequence[Turn]) -> Resolved:

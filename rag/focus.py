@@ -133,14 +133,14 @@ def focused(question: str, answer: Answer | str | None, last: Focus | None, goes
     )
     if not listed and asked.kind in ("list", "largest", "count") and len(found) > 1:
         listed = found
-    before = last if goes_on else None
+    before = last if last and (goes_on or set(names) & set(last.known)) else None
     years = [p.first for p in asked.periods if p.first == p.last]
     if not years and before is None:
         years = [p.first for p in periods(reply) if p.first == p.last]
     year = years[-1] if years else before.year if before else None
     earlier = before.year if before and before.year != year else before.before if before else None
     topic = about(asked)
-    if before and set(content_terms(without_years(before.topic))) <= set(asked.terms):
+    if before and goes_on and set(content_terms(without_years(before.topic))) <= set(asked.terms):
         when = WHEN.search(asked.text)
         topic = f"{without_years(before.topic)} {when[0].strip() if when else ''}".strip()
     listed = listed or (before.listed if before else ())
@@ -201,15 +201,18 @@ def about(asked: Question) -> str:
     kind = _KINDS_OF.match(rest)
     rest = rest[kind.end() :] if kind else rest
     names = named(asked)
+    several = those(plain, years=True) if asked.kind == "list" and not names else None
+    if several and not intro:
+        return several
     if names and not intro and not noun:
         when = WHEN.search(plain)
         return f"{', '.join(names)} {when[0].strip() if when else ''}".strip()
     return rest if content_terms(rest) and len(rest) <= 160 else " ".join(rest.split()[:12])
 
 
-def those(focus: Focus, years: bool) -> str | None:
+def those(question: str, years: bool) -> str | None:
     """What a question for several things asked for, as a phrase: "those who received NED grants in 2021"."""
-    text = focus.asked.text.rstrip(" ?!.") if years else without_years(focus.asked.text)
+    text = question.rstrip(" ?!.") if years else without_years(question)
     who = re.match(
         r"^(?:who|name (?:all|everyone)(?: who)?|list (?:all|everyone) who)\s+(?:all\s+)?(?P<rest>.+)$",
         text,

@@ -141,7 +141,7 @@ def continued(question: str, carried: Sequence[str], focus: Focus) -> Resolved:
 
 def with_topic(text: str, focus: Focus) -> Resolved | None:
     """A question followed by what it is about; without its year, where it asks of another or of now."""
-    topic = (those(focus, years=True) if focus.asked.kind == "list" else None) or focus.topic
+    topic = (those(focus.asked.text, years=True) if focus.asked.kind == "list" else None) or focus.topic
     if WHEN.search(text) or re.search(r"\b(?:is|are|today|now|сейчас)\b", text, re.IGNORECASE):
         topic = without_years(topic)
     carried = ([topic] if topic else []) + [name for name in focus.names if name not in topic]

@@ -212,7 +212,7 @@ _ORDINAL = re.compile(
 
 def placed(text: str, focus: Focus) -> Resolved | None:
     place = _ORDINAL.search(text)
-    if not place or not focus.listed:
+    if not place:
         return None
     said = (place["place"] or place["bare"] or place["number"] or place["russian"]).lower()
     if said == "last" or said.startswith("последн"):
@@ -228,6 +228,8 @@ def placed(text: str, focus: Focus) -> Resolved | None:
 
     lead = LEAD.match(text)
     alone = not (text[lead.end() if lead else 0 : place.start()] + text[place.end() :]).strip(" ?!.,")
+    if not focus.listed:
+        return Resolved(question=text) if alone else None
     if not 0 <= at < len(focus.listed):
         return choose(focus.listed, (lambda name: entry(name, focus).question) if alone else put)
     name = focus.listed[at]

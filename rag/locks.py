@@ -8,6 +8,7 @@ from typing import NamedTuple
 from index.models import Document
 from index.terms import content_terms
 from rag.cues import DATE, MONEY, NUMBER, OF_MONEY, SUPERLATIVE, TOTAL
+from rag.kept import per_document
 from rag.models import Evidence
 from rag.question import Question
 from rag.scope import scope
@@ -29,15 +30,12 @@ def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[st
     """Sort evidence by whether it agrees with a question."""
     kept: list[Evidence] = []
     other: list[Evidence] = []
-    held: dict[str, frozenset[str]] = {}
     strict = question.kind in ("amount", "total", "list", "count", "largest", "comparison")
     for place, e in enumerate(evidence):
         document = documents[e.document]
         text = document.text[e.start : e.end]
-        if e.document not in held:
-            held[e.document] = frozenset(content_terms(f"{document.title or ''} {document.text}"))
         states = not text.endswith("?") and not _is_heading(document, e.start)
-        if not states or not _fits(question, text) or not _speaks_of(question, held[e.document]):
+        if not states or not _fits(question, text) or not _speaks_of(question, _held(document)):
             continue
         scoped = scope(document).of(e.start, e.end)
         if scoped.agreement(question.periods) != "contradicted":
@@ -52,6 +50,11 @@ def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[st
     if strict:  # what was paid in another year is the figure most easily mistaken for the one asked for
         other.sort(key=lambda e: (not MONEY.search(documents[e.document].text[e.start : e.end]), -e.probability))
     return Locked(kept, other)
+
+
+@per_document
+def _held(document: Document) -> frozenset[str]:
+    return frozenset(content_terms(f"{document.title or ''} {document.text}"))
 
 
 def _is_heading(document: Document, start: int) -> bool:

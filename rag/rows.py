@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
 from index.models import Block, Document, Span
 from index.split import sentences
 from index.terms import content_terms, term, terms
 from rag.cues import LEANS, MONEY
-from rag.names import Mention, mentions, recipients, renamings, same
+from rag.kept import per_document
+from rag.names import mentions, recipients, renamings, same
 from rag.periods import Periods, agree, periods
 from rag.question import Question
-from rag.scope import scope
+from rag.scope import Scoped, scope
 from rag.verify import CURRENCY, currencies
 
 _NAME = re.compile(
@@ -131,19 +132,12 @@ def _residual(question: Question, about: str) -> tuple[set[str], set[str]]:
     return left, paid_in
 
 
-def known_as(document: Document) -> Sequence[tuple[str, str]]:
-    """Pairs of names that a document says belong to one thing, kept for the next question."""
-    known = _KNOWN_AS.get(document.id)
-    if known is None:
-        known = _KNOWN_AS[document.id] = renamings(
-            " ".join(document.text[b.start : b.end].split()) for b in document.blocks if b.kind in ("paragraph", "item")
-        )
-        if len(_KNOWN_AS) > 1000:
-            _KNOWN_AS.pop(next(iter(_KNOWN_AS)))
-    return known
-
-
-_KNOWN_AS: dict[str, list[tuple[str, str]]] = {}
+@per_document
+def known_as(document: Document) -> list[tuple[str, str]]:
+    """Pairs of names that a document says belong to one thing."""
+    return renamings(
+        " ".join(document.text[b.start : b.end].split()) for b in document.blocks if b.kind in ("paragraph", "item")
+    )
 
 
 def lead(document: Document, length: int = 700) -> str:
@@ -171,7 +165,7 @@ def _from_tables(
         known = scoped.heading or scoped.title or told or scoped.lead
         fits = not question.periods or agree(question.periods, known)
         held = set(content_terms(text)) | {t for h in _headings(document, block) for t in content_terms(h)}
-        if not _holds(wanted, held, text, amount):
+        if not _holds(wanted, held, amount or text):
             continue
         purpose = next((cells[h] for h in cells if _PURPOSE.search(h) and cells[h] != name), None)
         yield (
@@ -195,56 +189,79 @@ def _amount_of(cells: dict[str, str]) -> str | None:
     return None
 
 
-def _from_prose(
-    question: Question, document: Document, wanted: tuple[set[str], set[str]]
-) -> Iterable[tuple[Entry, bool]]:
-    """Recipients named in sentences; an amount in a following sentence that leans on them is theirs."""
-    last: tuple[Mention, Span, bool, bool] | None = None  # who a leaning sentence would speak of; whether it received
-    told = False
+class _Told(NamedTuple):
+    """What a sentence tells of who received what, whatever is asked.
+
+    Attributes:
+        subject: who a next sentence that leans on it would speak of; a receiver, or else the first organisation.
+        held: its terms and those of the headings over it.
+        leans: whether it may speak of the sentence before it.
+    """
+
+    span: Span
+    receivers: tuple[str, ...]
+    subject: str | None
+    money: tuple[str, ...]
+    held: frozenset[str]
+    leans: bool
+    got: bool
+    scoped: Scoped
+
+
+@per_document
+def _told(document: Document) -> list[_Told]:
+    """The sentences of a document that name a receiver, an organisation or a sum of money."""
+    found = []
     for block in document.blocks:
         if block.kind not in ("paragraph", "item", "footnote"):
             continue
+        over = {t for heading in _headings(document, block) for t in content_terms(heading)}
         for span in sentences(document.text, block.start, block.end, document.language):
-            text = document.text[span.start : span.end]
-            scoped = scope(document).of(*span)
-            agreement = scoped.agreement(question.periods)
-            fits = agreement != "contradicted"
-            found = [] if _NOT_MADE.search(text) else recipients(" ".join(text.split()))
-            found = [m for m in found if not any(same(m.text, name) for name in question.names)]
-            money = _money(text)
-            listed = _LISTED.match(text) if block.kind == "item" else None
-            if listed and money:
-                found = [Mention(listed[1], 0, 0, True)]
-            if not found:
-                speaks = last and (last[3] or _GOT.search(text))
-                if last and speaks and money and not told and LEANS.search(text) and fits == last[2]:
-                    yield _entry(last[0], money[0], document, (last[1], span), _shown(scoped.holding, question)), fits
-                    told = True
-                named = [m for m in mentions(" ".join(text.split())) if m.organisation]
-                if named and not any(same(named[0].text, name) for name in question.names):
-                    last, told = (named[0], span, fits, False), False
-                continue
-            held = set(content_terms(text)) | {t for h in _headings(document, block) for t in content_terms(h)}
-            if not _holds(wanted, held, text, None):
-                last = None
-                continue
-            for number, mention in enumerate(found):
-                amount = None
-                if money and (len(found) == 1 or len(money) == len(found)):
-                    amount = money[min(number, len(money) - 1)]
+            raw = document.text[span.start : span.end]
+            text = " ".join(raw.split())
+            money = tuple(_money(text))
+            listed = _LISTED.match(text) if block.kind == "item" and money else None
+            receivers = () if _NOT_MADE.search(text) else tuple(m.text for m in recipients(text))
+            if listed:
+                receivers = (listed[1],)
+            named = [m.text for m in mentions(text) if m.organisation]
+            if receivers or named or money:
+                subject = (*receivers[-1:], *named[:1], None)[0]
+                held = frozenset(over.union(content_terms(text)))
+                leans, got = bool(LEANS.search(text)), bool(_GOT.search(text))
+                scoped = scope(document).of(*span)
+                found.append(_Told(span, receivers, subject, money, held, leans, got, scoped))
+    return found
+
+
+def _from_prose(
+    question: Question, document: Document, wanted: tuple[set[str], set[str]]
+) -> Iterable[tuple[Entry, bool]]:
+    """Receivers named in sentences; an amount in a following sentence that leans on them is theirs."""
+    before: _Told | None = None
+    about = lead(document)
+    givers = [name for name in question.names if _is_about(name, about)]
+    for told in _told(document):
+        fits = told.scoped.agreement(question.periods) != "contradicted"
+        period = _shown(told.scoped.holding, question)
+        receivers = [name for name in told.receivers if not any(same(name, giver) for giver in givers)]
+        if not receivers:
+            speaks = before and before.subject and not (before.receivers and before.money)
+            if before and speaks and told.leans and told.money and (before.receivers or told.got):
+                place = (before.span, told.span)
+                if _holds(wanted, before.held | told.held, told.money[0]):
+                    yield Entry(str(before.subject), told.money[0], period, None, document, place, False), fits
+        elif _holds((wanted[0], set()), told.held, ""):
+            paired = len(told.money) in (1, len(receivers)) and (len(receivers) == 1 or len(told.money) > 1)
+            for number, name in enumerate(receivers):
+                amount = told.money[min(number, len(told.money) - 1)] if paired and told.money else None
                 if not wanted[1] or (amount and wanted[1] & currencies(amount)):
-                    yield _entry(mention, amount, document, (span,), _shown(scoped.holding, question)), fits
-                last, told = (mention, span, fits, True), amount is not None
+                    yield Entry(name, amount, period, None, document, (told.span,), False), fits
+        before = told
 
 
 _GOT = re.compile(r"\b(?:grant|received|got|given|awarded|granted|paid|получ\w+|грант\w*)\b(?!s)", re.IGNORECASE)
 _LISTED = re.compile(r"^\W*([^\W\d_][^,:;]{2,80}?)(?:,[^:;]{0,80})?\s*[:–—-]\s")
-
-
-def _entry(
-    mention: Mention, amount: str | None, document: Document, spans: tuple[Span, ...], period: str | None
-) -> Entry:
-    return Entry(mention.text, amount, period, None, document, spans, False)
 
 
 def _money(text: str) -> list[str]:
@@ -261,9 +278,9 @@ _SUM = re.compile(
 )
 
 
-def _holds(wanted: tuple[set[str], set[str]], held: set[str], text: str, amount: str | None) -> bool:
+def _holds(wanted: tuple[set[str], set[str]], held: Set[str], paid: str) -> bool:
     left, paid_in = wanted
-    if paid_in and not paid_in & currencies(amount or text):
+    if paid_in and not paid_in & currencies(paid):
         return False
     return left <= held
 

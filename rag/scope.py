@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 from index.models import Document
 from rag.cues import LEANS
+from rag.kept import per_document
 from rag.periods import Period, Periods, agree, periods
 
 Agreement = Literal["told", "inherited", "unknown", "contradicted"]
@@ -100,14 +101,7 @@ def _last(text: str) -> Periods:
     return ()
 
 
+@per_document
 def scope(document: Document) -> Scope:
-    """The scope of a document, kept for the next question."""
-    known = _KEPT.pop(document.id, None) or Scope(document)
-    _KEPT[document.id] = known
-    if len(_KEPT) > _MOST_KEPT:
-        _KEPT.pop(next(iter(_KEPT)), None)
-    return known
-
-
-_KEPT: dict[str, Scope] = {}
-_MOST_KEPT = 256
+    """The scope of a document."""
+    return Scope(document)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.conversation import Turn, resolve
+from rag.conversation import turns as made_of
 from rag.models import Answer, Citation, Claim, Row
 
 GAVE = "How much did NED give Vlast Media Group in 2021?"
@@ -191,3 +192,24 @@ def test_it_takes_no_time():
     for _ in range(10):
         resolve("How much did the second one get?", history)
     assert (time.perf_counter() - start) / 10 < 0.05
+
+
+def test_history_is_answers_or_pairs():
+    answer = listing()
+    found = made_of([answer, (GAVE, None), (DIRECTOR, "Tomasz Weil."), Turn(question=RUSSIAN)])
+    assert [t.question for t in found] == [WHO, GAVE, DIRECTOR, RUSSIAN]
+    assert [t.answer for t in found] == [answer, None, "Tomasz Weil.", None]
+
+
+def test_questions_that_were_made_to_stand_alone_go_on_with_one_another():
+    history = turns("How much did The Steppe Post get in 2022?", "How much did The Steppe Post get in 2023?")
+    assert resolve("Why less?", history).question == "Why did The Steppe Post get less in 2023 than in 2022?"
+
+
+def test_a_place_in_a_list_that_was_not_given_means_nothing():
+    assert resolve("And the second one?", turns("Who is the director?")).carried == ()
+
+
+def test_a_long_conversation_is_followed_to_its_end():
+    history = turns(WHO, GAVE, "And in 2020?", "And the IRI?", "And in 2019?", "What was it for?")
+    assert resolve("And in 2018?", history).question == "What was the grant of NED to the IRI in 2018 for?"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import random
 import re
 from contextlib import closing
 from pathlib import Path
@@ -18,9 +19,10 @@ import pytest
 
 import rag
 from eval.cases import read_cases
+from index.terms import STOP
 from rag.llm import Llm, LlmSettings
-from rag.models import Answer
-from rag.question import understand
+from rag.models import Answer, Evidence
+from rag.read import candidates
 from rag.verify import missing
 from rag.writer import Piece, Writer
 
@@ -73,20 +75,21 @@ def test_what_a_real_model_invents_never_reaches_the_reader_as_cited(model, assi
     cases = [c for c in read_cases(CORPUS / "cases.jsonl") if c.answerable and c.nuggets and not c.history]
     writer = Writer(Llm(model))
     written = invented = shown = false = kept = asked = 0
-    for case in cases[:: max(1, len(cases) // QUESTIONS)]:
+    for case in random.Random(5).sample(cases, len(cases)):  # noqa: S311
+        if asked == QUESTIONS:
+            break
         plain = assistant.ask(case.question)
         if plain.status == "refused" or plain.rows:
             continue
-        understood = understand(case.question)
-        retrieved = assistant.index.retrieve(understood.text, 20)
-        rarity = dict(zip(understood.terms, assistant.index.engine.rarity(understood.terms), strict=True))
-        evidence, _ = assistant.reader.read(understood, retrieved, rarity)
+        retrieved = assistant.index.retrieve(case.question, 20)
+        near = sorted(candidates(retrieved), key=lambda c: -c.cosine)[:12]
+        evidence = [Evidence(document=c.document.id, start=c.start, end=c.end, probability=0.5) for c in near]
         documents = {r.document.id: r.document for r in retrieved}
         for citation in plain.citations:
             documents.setdefault(citation.document, assistant.show(citation.document))
         asked += 1
         start = monotonic()
-        said = list(writer.write(case.question, plain, evidence[:12], documents))
+        said = list(writer.write(case.question, plain, evidence, documents))
         assert monotonic() - start < SECONDS + 5
         answer = said[-1]
         assert isinstance(answer, Answer)
@@ -101,11 +104,11 @@ def test_what_a_real_model_invents_never_reaches_the_reader_as_cited(model, assi
         for claim in answer.claims:
             shown += 1
             cited = [quotes[n] for n in claim.citations]
-            figures = re.findall(r"\d[\d.,]*\d|\d", claim.text)
-            lost = [f for f in figures if f not in " ".join(" ".join(cited).split())]
+            told = re.findall(r"\d[\d.,]*\d|\d|\b[^\W\d_a-zа-я]\w+", claim.text)  # numbers and capitalised words
+            lost = [t for t in told if t not in " ".join(cited) and t.casefold() not in STOP]
             false += bool(lost) or missing(claim.text, cited) is not None
     with capsys.disabled():
-        print(
+        print(  # noqa: T201
             f"\nSmolLM2-135M on {asked} questions: it wrote {written} sentences, {invented} of them did not stand in "
             f"the documents; {kept} answers are in its words; of {shown} claims that were shown, {false} did not stand"
         )

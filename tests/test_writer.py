@@ -5,6 +5,7 @@ from time import monotonic
 import pytest
 
 from index.errors import UsageError
+from rag.claims import Checker
 from rag.llm import Llm, LlmSettings, ModelError
 from rag.models import Answer, Evidence
 from rag.verify import Draft, missing, verify
@@ -176,6 +177,33 @@ def test_refusals_and_lists_are_not_given_to_the_model():
         asked.extractive = refusal
         assert asked.by(stub) == refusal
         assert not stub.asked
+
+
+@pytest.mark.parametrize(
+    ("claim", "quotes"),
+    [
+        ("NED received $5 from Vlast.", ["Vlast received $5 from NED."]),
+        ("The Orda Institute received $6.", ["The Orda Institute received $5 and the Vlast Fund received $6."]),
+        ("It received $5 in 2021.", ["It received $5 in 2020 and $6 in 2021."]),
+        ("The Vlast Fund got $5.", ["The Orda Institute got $5.", "The Vlast Fund got a grant."]),
+        ("Orda received $5.", ["Vlast received $5."]),
+        ("The grant was stolen by the director.", ["The grant was approved by the board."]),
+    ],
+)
+def test_true_words_put_together_wrongly_do_not_pass(claim, quotes):
+    assert Checker().problem(claim, quotes)
+
+
+@pytest.mark.parametrize(
+    ("claim", "quotes"),
+    [
+        ("Vlast received $236,000 in May 2021.", ["In May 2021 Vlast received $236,000."]),
+        ("The Vlast Fund received $6", ["The Orda Institute received $5 and the Vlast Fund received $6."]),
+        ("In 2021 the school got $5 for boats.", ["The school got $5 in 2021.", "The money was for boats."]),
+    ],
+)
+def test_what_is_only_told_in_another_order_passes(claim, quotes):
+    assert Checker().problem(claim, quotes) is None
 
 
 # What the model is sent
