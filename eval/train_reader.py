@@ -84,51 +84,35 @@ def _table(training: TrainingSet, work: Path) -> Table:
     examples = [example for example in training.examples if example.source in _SETS]
     random.Random(SEED).shuffle(examples)
     shards = []
-    # Every third question is asked once more of one document alone: there, being the best of few means nothing.
-    parts = [(f"signals-{at:06d}", examples[at : at + _SHARD], at, False) for at in range(0, len(examples), _SHARD)]
-    again = examples[::3]
-    parts += [(f"alone-{at:06d}", again[at : at + _SHARD], at, True) for at in range(0, len(again), _SHARD)]
     with Index(work / "train.index") as index:
         missing = (d for d in training.documents.values() if not index.engine.store.has(d.id))
         for done, _ in enumerate(index.add_documents(missing), 1):
             if done % 500 == 0:
                 click.echo(f"{done} documents encoded")
-        for name, some, first, alone in parts:
-            path = work / f"{name}.npz"
+        for at in range(0, len(examples), _SHARD):
+            path = work / f"signals-{at:06d}.npz"
             if not path.exists():
-                rows = list(_signals(training, index, some, first * (3 if alone else 1), alone))
-                columns = [np.concatenate(column) for column in zip(*rows, strict=True)]
+                rows = list(_signals(training, index, examples[at : at + _SHARD], at))
+                parts = [np.concatenate(column) for column in zip(*rows, strict=True)]
                 temporary = path.with_suffix(".tmp.npz")
-                np.savez(temporary, *columns)
+                np.savez(temporary, *parts)
                 temporary.replace(path)
-                click.echo(f"{name} of {len(parts)} done")
+                click.echo(f"{at + _SHARD} of {len(examples)} questions read")
             with np.load(path, allow_pickle=False) as shard:
-                shards.append([shard[column] for column in shard.files])
+                shards.append([shard[name] for name in shard.files])
     return Table(*(np.concatenate(column) for column in zip(*shards, strict=True)))
 
 
-def _signals(
-    training: TrainingSet, index: Index, examples: Sequence[Example], first: int, alone: bool
-) -> Iterator[Table]:
-    """The labelled candidates of each question, from all documents or from one alone."""
+def _signals(training: TrainingSet, index: Index, examples: Sequence[Example], first: int) -> Iterator[Table]:
     vectors = index.encoder.encode([example.question for example in examples])
-    step = 3 if alone else 1
-    for number, (example, vector) in zip(
-        range(first, first + step * len(examples), step), zip(examples, vectors, strict=True), strict=True
-    ):
+    for number, (example, vector) in enumerate(zip(examples, vectors, strict=True), first):
         question = understand(example.question)
         chance = random.Random(zlib.crc32(example.question.encode()))
-        withheld = example.answerable and chance.random() < (0.5 if alone else 0.25)
+        withheld = example.answerable and chance.random() < 0.25
         # Dropping a share of the others makes libraries of every size out of one large one.
         dropped = chance.random() * 0.95
         found = index.retrieve(example.question, _DEPTH, vector=vector)
         kept = [r for r in found if _keep(r, example, withheld, chance.random() > dropped)][:_READ]
-        if alone:
-            others = [r.document.id for r in found if r.document.id != example.document]
-            # A document that search brings up, or any other: both kinds of a question that is asked in the wrong place.
-            wrong = others[0] if others and chance.random() < 0.5 else chance.choice(list(training.documents))
-            within = frozenset([wrong if withheld else example.document])
-            kept = index.retrieve(example.question, _READ, vector=vector, within=within)
         if not kept:
             continue
         rarity = dict(zip(question.terms, index.engine.rarity(question.terms), strict=True))

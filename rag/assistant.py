@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 
@@ -11,6 +11,7 @@ from index.filters import Where
 from index.library import Index, Mode, Retrieved
 from index.models import Added, Document, Hit, Listed
 from rag.compose import Composed, from_lists, from_sentences, left_out, nearest, silence, why_silent, written
+from rag.conversation import Resolved, resolve, turns
 from rag.learned import Trained
 from rag.locks import LIKELY, Locked, lock, says
 from rag.models import Answer, Reason
@@ -66,11 +67,18 @@ class Assistant:
         """The k best passages for a query; see `index.Index.search`."""
         return self.index.search(query, k, where, mode, within)
 
-    def ask(self, question: str, where: Where | None = None, within: frozenset[str] | None = None) -> Answer:
+    def ask(
+        self,
+        question: str,
+        history: Sequence[Answer | tuple[str, str | None]] = (),
+        where: Where | None = None,
+        within: frozenset[str] | None = None,
+    ) -> Answer:
         """Answer a question, or say why not.
 
         Args:
             question: in English or Russian.
+            history: earlier answers, or pairs of question and answer, oldest first; a follow-up is read in their light.
             where: answer only from documents that pass this filter.
             within: answer only from the documents with these ids.
 
@@ -79,12 +87,13 @@ class Assistant:
             DamagedError: what would have been answered from does not match its digest.
         """
         clock = _Clock()
-        understood = understand(question)
+        resolved = resolve(question, turns(history)) if history else Resolved(question=question)
+        understood = understand(resolved.question)
         generation = self.index.engine.snapshot()
         retrieved: list[Retrieved] = []
         locked = Locked([], [])
         composed = Composed([], [], [], [], [])
-        if is_clear(understood):
+        if is_clear(understood) and not resolved.choices:
             vector = self.index.encoder.encode([understood.text[:20_000]])[0]
             clock.lap("encode")
             retrieved = self.index.retrieve(understood.text, PASSAGES, where, within=within, vector=vector)
@@ -98,11 +107,15 @@ class Assistant:
             composed = self._compose(understood, locked, documents)
         reason: Reason | None = None
         if not composed.claims:
-            reason = why_silent(understood, any(e.probability >= LIKELY for e in locked.other_period), retrieved)
+            reason = (
+                "unclear_question"
+                if resolved.choices
+                else why_silent(understood, any(e.probability >= LIKELY for e in locked.other_period), retrieved)
+            )
         notes = left_out(understood, locked.other_period, documents, _next(composed))
         clock.lap("compose")
         return Answer(
-            question=understood.text,
+            question=" ".join(question.split()),
             status="refused" if reason else "answered",
             reason=reason,
             text=silence(understood, reason) if reason else written(composed),
@@ -113,6 +126,8 @@ class Assistant:
             nearest=nearest(retrieved) if reason else (),
             notes=(*composed.notes, *notes),
             confidence=locked.evidence[0].probability if locked.evidence else 0.0,
+            understood=understood.text if resolved.carried else None,
+            choices=resolved.choices,
             answerer=self.reader.name,
             generation=generation,
             timing_ms=clock.laps(),

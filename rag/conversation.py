@@ -59,7 +59,9 @@ def resolve(question: str, history: Sequence[Turn]) -> Resolved:
         earlier = turn.question[-2000:]
         if earlier.strip():
             told = _resolved(earlier, focus)
-            if not told.choices:
+            # What could not be tied to anything does not change what is spoken of.
+            loose = LEAD.match(earlier) and not told.carried and not named(understand(earlier))
+            if not told.choices and not (focus and loose):
                 focus = focused(told.question, turn.answer, focus, bool(told.carried))
     return _resolved(question, focus)
 

@@ -102,6 +102,8 @@ class Answer(Model):
     Attributes:
         reason: why it was refused; ``None`` for an answer.
         text: the claims, each followed by its citation numbers in brackets; for a refusal, a sentence that says why.
+        understood: for a follow-up, the question that was answered, made to stand alone.
+        choices: for a follow-up that may mean several things, each of them as a question to ask instead.
         confidence: the calibrated probability of the best evidence; also there for a refusal.
         answerer: which reader (and model) wrote it.
         generation: the state of the index that it was answered from.
@@ -118,6 +120,8 @@ class Answer(Model):
     nearest: tuple[Nearest, ...] = ()
     notes: tuple[Note, ...] = ()
     confidence: float = 0.0
+    understood: str | None = None
+    choices: tuple[str, ...] = ()
     answerer: str = "similarity"
     generation: str = ""
     timing_ms: dict[str, float] = {}

@@ -53,7 +53,7 @@ _CURRENCY_WORDS = {
     for word in words.split()
 }  # fmt: skip
 ABOUT_RECEIPT = re.compile(
-    r"\b(?:receiv\w*|recipients?|grant\w*|award\w*|fund(?:ed|ing|s)?|got|given|gave|beneficiar\w*|money|support\w*|"
+    r"\b(?:receiv\w*|recipients?|grant\w*|award\w*|fund(?:ed|ing|s)?|gets?|got|given?|gave|beneficiar\w*|money|support\w*|"
     r"получ\w*|грант\w*|выдел\w*|достал\w*|профинансир\w*|деньг\w*)\b",
     re.IGNORECASE,
 )

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
 from index.library import Index
@@ -229,3 +230,9 @@ CLICK = """chip => new Promise(done => {
   chip.click();
   look();
 })"""
+
+
+def serious(page):
+    """What axe-core calls serious or critical on the page as it is now."""
+    found = Axe().run(page).response["violations"]
+    return [(f["id"], n["html"]) for f in found if f["impact"] in ("serious", "critical") for n in f["nodes"]]

@@ -26,7 +26,7 @@ side.append(
 let typing = 0;
 search.addEventListener("input", () => {
   window.clearTimeout(typing);
-  typing = window.setTimeout(refresh, 200);
+  typing = window.setTimeout(() => refresh(true), 200);
 });
 
 // ---- which part is shown
@@ -60,14 +60,16 @@ function pick(conversation) {
 
 // ---- the list
 
-async function refresh() {
+// What is being typed or confirmed in the list stays there, unless it is that which is done.
+async function refresh(done = false) {
+  if (!done && list.querySelector("form, .sure")) return;
   asked += 1;
   const mine = asked;
   const text = search.value.trim();
   try {
     const query = new URLSearchParams({ text, origin: "page", limit: String(most) });
     const found = await api(`/conversations?${query}`);
-    if (mine !== asked) return;
+    if (mine !== asked || (!done && list.querySelector("form, .sure"))) return;
     const here = found.items.find((conversation) => conversation.id === props.value);
     heading.hidden = !here;
     heading.textContent = here ? here.title || say("untitled") : "";
@@ -111,7 +113,7 @@ function rename(row, conversation) {
   form.addEventListener("keydown", (event) => {
     if (event.key !== "Escape") return;
     event.preventDefault();
-    refresh();
+    refresh(true);
   });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -119,7 +121,7 @@ function rename(row, conversation) {
       await change(`/conversations/${conversation.id}`, { method: "PATCH", json: { title: field.value.trim() } },
         "renamed");
     }
-    refresh();
+    refresh(true);
   });
   row.replaceChildren(form);
   field.focus();
@@ -131,11 +133,11 @@ function remove(row, conversation) {
     type: "button", class: "danger", onclick: async () => {
       const done = await change(`/conversations/${conversation.id}`, { method: "DELETE" }, "deleted");
       if (done && conversation.id === props.value) pick("");
-      await refresh();
+      await refresh(true);
       search.focus();
     },
   }, say("delete"));
-  const back = make("button", { type: "button", onclick: refresh }, say("cancel"));
+  const back = make("button", { type: "button", onclick: () => refresh(true) }, say("cancel"));
   row.replaceChildren(make("div", { class: "sure", role: "group" }, make("p", {}, say("delete_sure")), sure, back));
   back.focus();
 }

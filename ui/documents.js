@@ -39,13 +39,15 @@ page.append(
 let typing = 0;
 filter.addEventListener("input", () => {
   window.clearTimeout(typing);
-  typing = window.setTimeout(() => { most = PAGE; refresh(); }, 200);
+  typing = window.setTimeout(() => { most = PAGE; refresh(true); }, 200);
 });
 document.pinDocuments?.abort();
 document.pinDocuments = new AbortController();
-document.addEventListener("pin:documents", refresh, { signal: document.pinDocuments.signal });
+document.addEventListener("pin:documents", () => refresh(), { signal: document.pinDocuments.signal });
 
-async function refresh() {
+// A question whether to remove a document stays there until it is answered.
+async function refresh(done = false) {
+  if (!done && table.querySelector(".sure")) return;
   asked += 1;
   const mine = asked;
   const text = filter.value.trim();
@@ -59,7 +61,7 @@ async function refresh() {
       share.hidden = false;
     }
     const found = await api(`/documents?${new URLSearchParams({ text, limit: String(most) })}`);
-    if (mine !== asked) return;
+    if (mine !== asked || (!done && table.querySelector(".sure"))) return;
     count.textContent = say("shown", { n: found.items.length, total: found.total });
     further.hidden = found.total <= found.items.length;
     table.replaceChildren(...found.items.map(line));
@@ -93,7 +95,7 @@ function line(found) {
 }
 
 function ask(row, found, title) {
-  const back = make("button", { type: "button", onclick: refresh }, say("cancel"));
+  const back = make("button", { type: "button", onclick: () => refresh(true) }, say("cancel"));
   const sure = make("button", { type: "button", class: "danger", onclick: () => remove(found.id) }, say("remove"));
   row.replaceChildren(make("td", { colspan: "4", class: "sure" }, make("p", {}, say("remove_sure", { title })), sure,
     back));
@@ -107,7 +109,7 @@ async function remove(id) {
   } catch (error) {
     announce(why(error, say("may_not")));
   }
-  await refresh();
+  await refresh(true);
   filter.focus();
 }
 

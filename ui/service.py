@@ -6,9 +6,8 @@ short queues (`ui.pools`). Errors are `PinciteError`, each message fit to be sho
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from index.errors import UsageError
 from index.library import Mode
@@ -131,15 +130,13 @@ class Service:
         history: tuple[tuple[str, str], ...],
     ) -> Turn:
         sight = self._sharing.sight(caller)
-        more: dict[str, Any] = {} if sight.within is None else {"within": sight.within}
         before = (
             [self._seen(caller, t).answer for t in self._talks.said(caller, conversation, _HISTORY)]
-            if (conversation)
+            if conversation
             else list(history)
         )
-        if before and "history" in inspect.signature(self._assistant.ask).parameters:
-            more["history"] = tuple(before)
-        answer = sight.answer(self._assistant.ask(question, where=dict(where) if where else None, **more))
+        told = self._assistant.ask(question, tuple(before), dict(where) if where else None, sight.within)
+        answer = sight.answer(told)
         conversation = conversation or self._talks.begin(caller, question, origin, ids[1]).id
         # Sharing may have changed while it was answered.
         return self._seen(caller, self._talks.say(caller, conversation, ids[0], question, answer))
@@ -165,8 +162,7 @@ class Service:
 
     def _search(self, caller: Caller, query: str, k: int, where: Mapping[str, str] | None, mode: Mode) -> list[Hit]:
         sight = self._sharing.sight(caller)
-        more: dict[str, Any] = {} if sight.within is None else {"within": sight.within}
-        hits = self._assistant.search(query, k, dict(where) if where else None, mode, **more)
+        hits = self._assistant.search(query, k, dict(where) if where else None, mode, sight.within)
         after = self._sharing.sight(caller)
         return [after.hit(hit) for hit in hits if after.sees(hit.passage.document)]
 

@@ -1,0 +1,51 @@
+"""The parts of training that can be checked on small data; the whole takes half an hour and needs the public sets."""
+
+import numpy as np
+import pytest
+
+from eval import train_reader
+from rag.learned import Trained
+from rag.signals import NAMES, RISING
+
+
+@pytest.fixture(scope="module")
+def table() -> train_reader.Table:
+    chance = np.random.default_rng(1)
+    signals = chance.normal(size=(3000, len(NAMES))).astype(np.float32)
+    signals[chance.random(signals.shape) < 0.05] = np.nan
+    label = (np.nan_to_num(signals[:, 0]) + chance.normal(size=3000) > 1).astype(np.int64)
+    number = np.repeat(np.arange(300), 10)
+    return train_reader.Table(signals, label, number, number % 2)
+
+
+def test_the_exported_model_gives_the_same_probabilities(table, tmp_path):
+    import onnxruntime
+
+    booster = train_reader._fit(table)
+    scale = train_reader._platt(booster.predict(table.signals, raw_score=True), table.label)
+    train_reader._export(booster, scale, len(NAMES), tmp_path / "x.onnx")
+    expected = train_reader._sigmoid(scale[0] * booster.predict(table.signals, raw_score=True) + scale[1])
+    got = onnxruntime.InferenceSession(tmp_path / "x.onnx").run(None, {"signals": table.signals})[0][:, 0]
+    assert np.allclose(got, expected, atol=1e-5)
+
+
+def test_platt_scaling_finds_the_slope_that_made_the_labels():
+    raw = np.linspace(-6, 6, 20_000)
+    label = (np.random.default_rng(2).random(20_000) < 1 / (1 + np.exp(-(0.5 * raw - 1)))).astype(np.int64)
+    assert train_reader._platt(raw, label) == pytest.approx((0.5, -1), abs=0.1)
+
+
+def test_auc_by_hand():
+    assert train_reader._auc(np.array([1, 1, 0, 0]), np.array([0.9, 0.4, 0.4, 0.1])) == 0.875
+    assert train_reader._auc(np.array([1, 1]), np.array([0.1, 0.2])) == 0.5
+
+
+def test_the_shipped_model_rises_with_what_can_only_speak_for_a_sentence():
+    reader = Trained()
+    rows = np.random.default_rng(3).random((200, len(NAMES))).astype(np.float32)
+    before = reader._session.run(None, {"signals": rows})[0]
+    for name in sorted(RISING):
+        more = rows.copy()
+        more[:, NAMES.index(name)] += 0.5
+        assert (reader._session.run(None, {"signals": more})[0] >= before - 1e-6).all(), name
+    assert 0 < reader.threshold < 1
