@@ -6,6 +6,7 @@
     ├── UsageError               the call was wrong; nothing was tried        (exit code 2)
     ├── DocumentError            one file could not become a document         (the others go on)
     ├── EncoderError             a model could not be loaded or run
+    ├── rag.llm.ModelError       a language model did not answer; the extractive answer is given instead
     └── StoreError               the index as a whole cannot be used
         ├── LockedError          another process is writing
         ├── WrongEncoderError    the index was made by another encoder

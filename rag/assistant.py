@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 from index.errors import UsageError
 from index.filters import Where
@@ -19,6 +21,10 @@ from rag.question import Question, is_clear, understand
 from rag.read import Reader, Similarity
 from rag.rows import ABOUT_RECEIPT
 
+if TYPE_CHECKING:
+    from rag.writer import Writer
+
+OFFERED = 24  # how many sentences of evidence a language model may cite
 PASSAGES = 20  # how many passages are read for a question
 READERS: Mapping[str, Callable[[], Reader]] = {Trained.name: Trained, Similarity.name: Similarity}
 
@@ -26,9 +32,11 @@ READERS: Mapping[str, Callable[[], Reader]] = {Trained.name: Trained, Similarity
 class Assistant:
     """Answers questions from one index, and keeps it. Close it, or use it in a ``with`` block."""
 
-    def __init__(self, index: Index, reader: Reader) -> None:
+    def __init__(self, index: Index, reader: Reader, writer: Writer | None = None) -> None:
+        """Put together an index, a reader, and a language model that words answers, where there is one."""
         self.index = index
         self.reader = reader
+        self.writer = writer
 
     def __enter__(self) -> Assistant:
         return self
@@ -114,11 +122,12 @@ class Assistant:
             )
         notes = left_out(understood, locked.other_period, documents, _next(composed))
         clock.lap("compose")
-        return Answer(
+        text = silence(understood, reason) if reason else written(composed)
+        answer = Answer(
             question=" ".join(question.split()),
             status="refused" if reason else "answered",
             reason=reason,
-            text=silence(understood, reason) if reason else written(composed),
+            text="Which of these do you mean?" if resolved.choices else text,
             claims=tuple(composed.claims),
             citations=tuple(composed.citations),
             rows=tuple(composed.rows),
@@ -130,8 +139,13 @@ class Assistant:
             choices=resolved.choices,
             answerer=self.reader.name,
             generation=generation,
-            timing_ms=clock.laps(),
         )
+        if self.writer and not reason:
+            for said in self.writer.write(understood.text, answer, locked.evidence[:OFFERED], documents):
+                if isinstance(said, Answer):
+                    answer = said
+            clock.lap("write")
+        return answer.model_copy(update={"timing_ms": clock.laps()})
 
     def _compose(self, question: Question, locked: Locked, documents: Mapping[str, Document]) -> Composed:
         """Rows where what was given to whom is asked and the documents list it, else the sentences that stand."""
@@ -174,4 +188,14 @@ def open(folder: str | Path, reader: str = Trained.name) -> Assistant:
     """
     if reader not in READERS:
         raise UsageError(f"there is no reader {reader!r}: use one of {', '.join(READERS)}")
-    return Assistant(Index(Path(folder)), READERS[reader]())
+    return Assistant(Index(Path(folder)), READERS[reader](), _writer())
+
+
+def _writer() -> Writer | None:
+    """The language model that the environment names, if any; nothing of it is loaded otherwise."""
+    if not os.environ.get("PINCITE_LLM_BASE_URL"):
+        return None
+    from rag.llm import Llm, LlmSettings
+    from rag.writer import Writer
+
+    return Writer(Llm(LlmSettings()))

@@ -7,6 +7,7 @@ from index.errors import UsageError
 from index.library import Index
 from rag.assistant import READERS, Assistant
 from tests.conftest import SEEDS
+from tests.stub_model import serving
 
 GRANTEES = {
     "International Republican Institute": "received the largest grant in the amount of $250,000",
@@ -109,3 +110,29 @@ def test_two_versions_of_an_article_are_reported(index):
 def test_an_unknown_reader_is_refused(tmp_path):
     with pytest.raises(UsageError, match="use one of"):
         rag.open(tmp_path / "x.index", reader="oracle")
+
+
+def test_a_language_model_that_the_environment_names_words_the_answer(tmp_path, monkeypatch):
+    (tmp_path / "a.txt").write_text("The Larch Fund was founded by Ida Berg in 1998. It keeps four reading rooms.")
+    with serving("The Larch Fund was founded by Ida Berg [1]. It was Ida Berg's third fund [1].") as server:
+        monkeypatch.setenv("PINCITE_LLM_BASE_URL", server.url)
+        monkeypatch.setenv("PINCITE_LLM_MODEL", "stub")
+        with rag.open(tmp_path / "x.index", reader="similarity") as made:
+            made.add(tmp_path / "a.txt")
+            answer = made.ask("Who founded the Larch Fund?")
+    assert server.asked
+    assert answer.answerer.startswith("llm:stub")
+    assert [claim.text for claim in answer.claims] == ["The Larch Fund was founded by Ida Berg."]
+    assert any("third fund" in rejected.text for rejected in answer.rejected)
+    with rag.open(tmp_path / "x.index", reader="similarity") as made:
+        down = made.ask("Who founded the Larch Fund?")
+    assert down.claims
+    assert down.citations[0].quote == "The Larch Fund was founded by Ida Berg in 1998."
+
+
+def test_a_follow_up_is_read_in_the_light_of_the_answer_before_it(assistant):
+    first = assistant.ask("How much did Vlast Media Group receive in 2021?")
+    answer = assistant.ask("And in 2020?", history=[first])
+    assert answer.understood == "How much did Vlast Media Group receive in 2020?"
+    assert "$236,000" not in answer.text
+    assert assistant.ask("Who is Konstantin Blokhin?", history=[first]).understood is None
