@@ -122,7 +122,8 @@ def test_a_language_model_that_the_environment_names_words_the_answer(tmp_path, 
             answer = made.ask("Who founded the Larch Fund?")
     assert server.asked
     assert answer.answerer.startswith("llm:stub")
-    assert [claim.text for claim in answer.claims] == ["The Larch Fund was founded by Ida Berg."]
+    assert "The Larch Fund was founded by Ida Berg." in [claim.text for claim in answer.claims]
+    assert "third fund" not in answer.text
     assert any("third fund" in rejected.text for rejected in answer.rejected)
     with rag.open(tmp_path / "x.index", reader="similarity") as made:
         down = made.ask("Who founded the Larch Fund?")
