@@ -36,7 +36,7 @@ browser:
 # The demo cases are run and held to the floors in eval/floors.json.
 gate: setup
 	rm -rf runs/gate
-	$(BIN)/pincite eval run corpus/cases.jsonl --out runs/gate --reader trained
+	$(BIN)/pincite eval run corpus/cases.jsonl --out runs/gate
 	$(BIN)/pincite eval gate runs/gate
 
 test: lint browser gate

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 OFFERED = 24  # how many sentences of evidence a language model may cite
 PASSAGES = 20  # how many passages are read for a question
-READERS: Mapping[str, Callable[[], Reader]] = {Trained.name: Trained, Similarity.name: Similarity}
+READERS: Mapping[str, Callable[[], Reader]] = {Similarity.name: Similarity, Trained.name: Trained}
 
 
 class Assistant:
@@ -179,7 +179,7 @@ class _Clock:
         return {**self._laps, "total": round((perf_counter() - self._start) * 1000, 3)}
 
 
-def open(folder: str | Path, reader: str = Trained.name) -> Assistant:
+def open(folder: str | Path, reader: str = Similarity.name) -> Assistant:
     """Open an assistant on the index in a folder, making the index where there is none.
 
     Raises:

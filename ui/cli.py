@@ -144,7 +144,7 @@ def show(document: str, folder: Path, as_json: bool) -> None:
 @click.argument("question")
 @_index_option
 @_where_option
-@click.option("--reader", default=None, help="Which reader proposes evidence; the best one if left out.")
+@click.option("--reader", default=None, help="Which reader proposes evidence: similarity, if left out, or trained.")
 @_json_option
 def ask(question: str, folder: Path, where: tuple[str, ...], reader: str | None, as_json: bool) -> None:
     """Answer a question, with citations, or say why not."""
