@@ -90,6 +90,11 @@ def entries(
         wanted = _residual(question, about)
         found = [*_from_tables(question, document, wanted), *_from_prose(question, document, wanted)]
         own = [name for name in question.names if any(one(name, entry.name, aliases) for entry, _ in found)]
+        givers = [name for name in own if question.kind == "list" and _is_about(name, about)]
+        others = [f for f in found if not any(one(name, f[0].name, aliases) for name in givers)]
+        if givers and len(others) > 1:
+            # Who gives may be said to have been given something, too; a list of receivers is not about that.
+            found, own = others, [name for name in own if name not in givers]
         if all(name in own or _is_about(name, about) for name in question.names):
             for entry, fits in found:
                 if not own or any(one(name, entry.name, aliases) for name in own):
@@ -239,12 +244,10 @@ def _from_prose(
 ) -> Iterable[tuple[Entry, bool]]:
     """Receivers named in sentences; an amount in a following sentence that leans on them is theirs."""
     before: _Told | None = None
-    about = lead(document)
-    givers = [name for name in question.names if _is_about(name, about)]
     for told in _told(document):
         fits = told.scoped.agreement(question.periods) != "contradicted"
         period = _shown(told.scoped.holding, question)
-        receivers = [name for name in told.receivers if not any(same(name, giver) for giver in givers)]
+        receivers = told.receivers
         if not receivers:
             speaks = before and before.subject and not (before.receivers and before.money)
             if before and speaks and told.leans and told.money and (before.receivers or told.got):
