@@ -90,10 +90,11 @@ def entries(
         wanted = _residual(question, about)
         found = [*_from_tables(question, document, wanted), *_from_prose(question, document, wanted)]
         own = [name for name in question.names if any(one(name, entry.name, aliases) for entry, _ in found)]
-        givers = [name for name in own if question.kind == "list" and _is_about(name, about)]
+        # Who gives may be said to have been given something, too. It is not whom the question is about where another
+        # name is, or where all who were given something are asked for.
+        givers = [name for name in own if _is_about(name, about)]
         others = [f for f in found if not any(one(name, f[0].name, aliases) for name in givers)]
-        if givers and len(others) > 1:
-            # Who gives may be said to have been given something, too; a list of receivers is not about that.
+        if len(givers) < len(own) or (question.kind != "amount" and len(others) > 1):
             found, own = others, [name for name in own if name not in givers]
         if all(name in own or _is_about(name, about) for name in question.names):
             for entry, fits in found:
