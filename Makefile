@@ -39,8 +39,11 @@ gate: setup
 	$(BIN)/pincite eval run corpus/cases.jsonl --out runs/gate
 	$(BIN)/pincite eval gate runs/gate
 
+# Each set of browser tests keeps an event loop of its own, so each has a process of its own.
 test: lint browser gate
-	$(BIN)/pytest
+	$(BIN)/pytest tests/test_browser.py
+	$(BIN)/pytest tests/test_report.py
+	$(BIN)/pytest --ignore tests/test_browser.py --ignore tests/test_report.py
 
 clean:
 	rm -rf .venv build dist *.egg-info *.index

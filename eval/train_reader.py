@@ -222,13 +222,14 @@ def _best_threshold(score: NDArray[np.float64], label: NDArray[np.int64]) -> flo
 
 
 def _sigmoid(raw: NDArray[np.float64]) -> NDArray[np.float64]:
-    return 1 / (1 + np.exp(-raw))
+    return 1 / (1 + np.exp(-np.clip(raw, -60, 60)))
 
 
 def _platt(raw: NDArray[np.float64], label: NDArray[np.int64]) -> tuple[float, float]:
     """Slope and offset that turn raw scores into probabilities, by Newton's method on the log loss."""
     design = np.stack([raw, np.ones_like(raw)], axis=1)
-    weights = np.array([1.0, 0.0])
+    share = label.mean()
+    weights = np.array([0.0, np.log(share / (1 - share))])
     for _ in range(25):
         p = _sigmoid(design @ weights)
         curvature = (design * (p * (1 - p))[:, None]).T @ design + 1e-9 * np.eye(2)

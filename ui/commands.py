@@ -67,7 +67,7 @@ def run(settings: Any) -> None:  # noqa: ANN401  Settings, imported only by who 
         server_header=False,
         proxy_headers=settings.behind_proxy,
         limit_concurrency=1000,
-        timeout_graceful_shutdown=5,
+        timeout_graceful_shutdown=15,
     )
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     with listening:
