@@ -13,7 +13,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-import numpy as np
 from pydantic import Field, ValidationError
 
 from eval.cases import Turn
@@ -21,7 +20,7 @@ from eval.measures import Place
 from eval.retrieval import read_text
 from index.errors import UsageError
 from index.models import Document, Model, Span
-from index.split import context, sentences, split
+from index.split import sentences
 from rag.conversation import Turn as Earlier
 from rag.conversation import resolve
 from rag.models import Answer, Citation, Claim, Reason, Row
@@ -244,27 +243,10 @@ def claims_of(text: str) -> list[Claim]:
     ]
 
 
-def put(index: Index, documents: Sequence[Document], batch: int = 128) -> None:
-    """Store documents that were built in memory, encoding their passages together, and make them searchable."""
-    from index.records import Entry
-
-    for at in range(0, len(documents), batch):
-        pairs = [(document, split(document)) for document in documents[at : at + batch]]
-        texts, spans = [], []
-        for document, passages in pairs:
-            for passage in passages:
-                before = context(document, passage)
-                shift = len(before) - passage.start
-                texts.append(before + document.text[passage.start : passage.end])
-                spans.append([Span(start + shift, end + shift) for start, end in passage.sentences])
-        vectors, inner = index.encoder.encode_spans(texts, spans)
-        first = 0
-        for document, passages in pairs:
-            last = first + len(passages)
-            if passages:
-                index.engine.upsert(Entry(document, passages, np.array(vectors[first:last]), inner[first:last]))
-            first = last
-    index.engine.follow()
+def put(index: Index, documents: Sequence[Document]) -> None:
+    """Store documents that were built in memory, and make them searchable."""
+    for _ in index.add_documents(documents):
+        pass
 
 
 def corpus_digest(documents: Iterable[tuple[str, str]]) -> str:

@@ -86,10 +86,14 @@ class Ingest:
         yield from self._store_waiting()
 
     def documents(self, documents: Iterable[Document]) -> Iterator[Added]:
-        """Add documents that were made otherwise than from files; their versions are not looked for."""
+        """Add documents that were made otherwise than from files; one without a passage is left out.
+
+        Their versions are not looked for.
+        """
         for document in documents:
-            if not self._store.has(document.id):
-                self._waiting.append(_Ready(document, _UPLOAD, None, split(document), b"", [], None))
+            passages = [] if self._store.has(document.id) else split(document)
+            if passages:
+                self._waiting.append(_Ready(document, _UPLOAD, None, passages, b"", [], None))
             if sum(len(w.passages) for w in self._waiting if isinstance(w, _Ready)) >= _TOGETHER:
                 yield from self._store_waiting()
         yield from self._store_waiting()

@@ -186,12 +186,6 @@ class Index:
                     return found
         return found
 
-    def sweep(self, document: str, vector: Vectors) -> list[Retrieved]:
-        """Every passage of a document, in order, compared with a query's unit vector of shape (dim,); no ranks."""
-        held = self.engine.document(document)
-        passages = self.engine.passages_of(document) if held else []
-        return [_retrieved(stored, held, _Ranks({}, {}, {}), vector) for stored in passages if held]
-
     def check(self) -> list[str]:
         """What is wrong with the index, a line each; nothing where it is sound."""
         return self.engine.check()
