@@ -39,7 +39,7 @@ def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[st
         if not states or not _fits(question, text) or not _speaks_of(question, held(document)):
             continue
         scoped = scope(document).of(e.start, e.end)
-        if scoped.agreement(question.periods) != "contradicted":
+        if scoped.agreement(question.periods, of_date=question.kind == "date") != "contradicted":
             kept.append(e)
         elif scoped.own or scoped.before or scoped.heading or strict:
             if place < _NOTED if strict else e.probability >= LIKELY:

@@ -1,12 +1,13 @@
 """Pin the practice questions to their documents: ``python corpus/practice/pin.py`` writes `cases.jsonl` beside it.
 
 A quote in `questions/*.toml` is widened to the whole sentence or table row in which it stands, as documents are loaded.
-A quote of a table is a line of it, or a cell that no other row has. Each document is asked about as a part of the whole practice library.
+A quote of a table is a line of it, or a cell that no other row has.
 """
 
 from __future__ import annotations
 
 import csv
+import sys
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -93,4 +94,4 @@ def _holds(row: str, cells: Iterable[str]) -> bool:
 if __name__ == "__main__":
     found = list(cases(read_documents(HERE / "documents")))
     write_cases(HERE / "cases.jsonl", found)
-    print(f"{len(found)} cases, {sum(case.answerable for case in found)} answerable")
+    sys.stdout.write(f"{len(found)} cases, {sum(case.answerable for case in found)} answerable\n")
