@@ -40,7 +40,7 @@ _READ = 20
 _NEAR = 6  # of so many documents that a search takes for the one asked about, one is read alone
 _LIKELIEST = 30
 _WEIGHTS = Path(__file__).parents[1] / "rag" / "weights"
-_SETS = ("squad2_dev_half", "selqa", "qed", "nq_open_oracle", "practice")
+_SETS = ("practice", "squad2_dev_half", "selqa", "qed", "nq_open_oracle")
 _TREES = 300
 
 Floats = NDArray[np.float32]
@@ -58,7 +58,7 @@ class Table(NamedTuple):
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="The folder of public data.")
 @click.option("--work", type=click.Path(path_type=Path), required=True, help="Where checkpoints are kept.")
-@click.option("--questions", type=int, default=13_000, show_default=True, help="Learn from so many at most.")
+@click.option("--questions", type=int, default=1200, show_default=True, help="Learn from so many of each set.")
 def main(data: Path, work: Path, questions: int) -> None:
     """Train the reader on the public train sets and write its weights and scores."""
     training = read(data)
@@ -85,34 +85,44 @@ def main(data: Path, work: Path, questions: int) -> None:
 
 def _table(training: TrainingSet, work: Path, questions: int) -> Table:
     """All signals, from the shards on disk or made now."""
-    examples = [example for example in training.examples if example.source in _SETS]
-    random.Random(SEED).shuffle(examples)
-    examples.sort(key=lambda example: example.source != "practice")
-    examples = examples[:questions]
     shards = []
     with Index(work / "train.index") as index:
         missing = (d for d in training.documents.values() if not index.engine.store.has(d.id))
         for done, _ in enumerate(index.add_documents(missing), 1):
             if done % 500 == 0:
                 click.echo(f"{done} documents encoded")
-        for at in range(0, len(examples), _SHARD):
-            path = work / f"signals-{at:06d}.npz"
+        for at, part in _parts(training, questions):
+            asked = zlib.crc32("\n".join(f"{e.question} {e.document} {e.gold}" for e in part).encode())
+            path = work / f"signals-{at:06d}-{asked:08x}.npz"
             if not path.exists():
-                rows = list(_signals(training, index, examples[at : at + _SHARD], at))
+                rows = list(_signals(training, index, part, at))
                 parts = [np.concatenate(column) for column in zip(*rows, strict=True)]
                 temporary = path.with_suffix(".tmp.npz")
                 np.savez(temporary, *parts)
                 temporary.replace(path)
-                click.echo(f"{at + _SHARD} of {len(examples)} questions read")
+                click.echo(f"{part[0].source}: questions {at} to {at + len(part)} read")
             with np.load(path, allow_pickle=False) as shard:
                 shards.append([shard[name] for name in shard.files])
     return Table(*(np.concatenate(column) for column in zip(*shards, strict=True)))
 
 
+def _parts(training: TrainingSet, questions: int) -> Iterator[tuple[int, list[Example]]]:
+    """The questions of each set in shards, each with the number of its first question."""
+    first = 0
+    for name in _SETS:
+        examples = [example for example in training.examples if example.source == name]
+        random.Random(SEED).shuffle(examples)
+        examples = examples[:questions]
+        for at in range(0, len(examples), _SHARD):
+            yield first + at, examples[at : at + _SHARD]
+        first += len(examples)
+
+
 def _signals(training: TrainingSet, index: Index, examples: Sequence[Example], first: int) -> Iterator[Table]:
-    vectors = index.encoder.encode([example.question for example in examples])
-    for number, (example, vector) in enumerate(zip(examples, vectors, strict=True), first):
-        question = understand(example.question)
+    questions = [understand(example.question) for example in examples]
+    texts = [text for question in questions for text in (question.text, question.bare)]
+    vectors = index.encoder.encode(texts).reshape(len(questions), 2, -1)
+    for number, (example, question, vector) in enumerate(zip(examples, questions, vectors, strict=True), first):
         chance = random.Random(zlib.crc32(example.question.encode()))
         withheld = example.answerable and chance.random() < 0.25
         # Dropping a share of the others makes libraries of every size out of one large one.
