@@ -27,4 +27,6 @@ def test_no_question_is_also_a_scored_one() -> None:
 def test_every_document_says_that_it_is_invented() -> None:
     for source, document in read_documents(ROOT / "practice" / "documents").items():
         words = document.text.casefold()
-        assert any(word in words for word in ("invent", "made up", "made-up", "make-believe", "imagined", "вымыш", "придуман")), source
+        assert any(
+            word in words for word in ("invent", "made up", "made-up", "make-believe", "imagined", "вымыш", "придуман")
+        ), source
