@@ -6,6 +6,7 @@ from pathlib import Path
 from eval.bench import read_documents
 from eval.cases import read_cases
 
+SAID = ("invent", "made up", "made-up", "make-believe", "imagined", "fiction", "for practice only", "вымыш", "придуман")
 ROOT = Path(__file__).parents[1] / "corpus"
 
 
@@ -21,12 +22,11 @@ def test_no_question_is_also_a_scored_one() -> None:
         {case.question.casefold() for case in read_cases(ROOT / name)}
         for name in ("practice/cases.jsonl", "cases.jsonl")
     )
-    assert practice and not practice & scored
+    assert practice
+    assert not practice & scored
 
 
 def test_every_document_says_that_it_is_invented() -> None:
     for source, document in read_documents(ROOT / "practice" / "documents").items():
         words = document.text.casefold()
-        assert any(
-            word in words for word in ("invent", "made up", "made-up", "make-believe", "imagined", "вымыш", "придуман")
-        ), source
+        assert any(word in words for word in SAID), source
