@@ -8,7 +8,7 @@
 
 from index.errors import PinciteError
 from rag.assistant import Assistant, open
-from rag.models import Answer, Citation, Claim, Evidence, Nearest, Note, Rejected, Row
+from rag.models import Answer, Citation, Claim, Evidence, Nearest, Note, Piece, Rejected, Row
 from rag.read import Reader
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Evidence",
     "Nearest",
     "Note",
+    "Piece",
     "PinciteError",
     "Reader",
     "Rejected",

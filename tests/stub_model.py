@@ -18,6 +18,7 @@ class Stub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.reply, self.mode, self.times = reply, mode, times
         self.asked, self.paths, self.keys = [], [], []
+        self.left = threading.Event()  # set when whoever asked goes away in the middle
 
     @property
     def url(self):
@@ -32,7 +33,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.paths.append(self.path)
-        self._json(200, {"object": "list", "data": [{"id": "stub", "object": "model", "created": 0, "owned_by": "x"}]})
+        if not self._trouble(self.server.mode):
+            model = {"id": "stub", "object": "model", "created": 0, "owned_by": "x"}
+            self._json(200, {"object": "list", "data": [model]})
 
     def do_POST(self):
         stub = self.server
@@ -40,14 +43,22 @@ class Handler(BaseHTTPRequestHandler):
         stub.keys.append(self.headers.get("Authorization"))
         stub.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         mode = stub.mode if len(stub.asked) <= stub.times else "whole"
-        if mode in ("401", "404", "429", "500", "503"):
+        if not self._trouble(mode):
+            self._stream(stub.reply, mode)
+
+    def _trouble(self, mode):
+        """Answer in a way that is none, if the mode is such."""
+        if mode.isdigit():
             self._json(int(mode), {"error": {"message": "secret-in-the-error", "type": "x", "code": mode}})
         elif mode == "html":
             self._bytes(200, b"<html><body>Welcome</body></html>", "text/html")
         elif mode == "hang":
             time.sleep(3)
+        elif mode == "drop":  # as a server does that was killed for its memory
+            self.close_connection = True
         else:
-            self._stream(stub.reply, mode)
+            return False
+        return True
 
     def _stream(self, reply, mode):
         self.send_response(200)
@@ -73,7 +84,7 @@ class Handler(BaseHTTPRequestHandler):
             self._chunk({}, "length" if mode == "length" else "stop")
             self.wfile.write(b"data: [DONE]\n\n")
         except OSError:
-            pass  # the reader has gone, as it may
+            self.server.left.set()
 
     def _chunk(self, delta, reason):
         body = {

@@ -153,7 +153,7 @@ async function change(path, options, done) {
   }
 }
 
-// ---- what can be done with an answer
+// ---- what can be done with an answer, and with the question above it
 
 const actions = {
   copy: async (id, button) => {
@@ -162,6 +162,11 @@ const actions = {
   },
   csv: async (id) => save(`/answers/${id}/table.csv?language=${LANGUAGE}`),
   retry: async (id) => trigger("again", { answer: id }),
+  alone: async (id) => trigger("alone", { answer: id }),
+  choice: async (id, button) => {
+    const choice = Number(/(?:^| )choice-(\d+)(?: |$)/.exec(button.className)[1]);
+    trigger("choose", { answer: id, choice });
+  },
   good: (id, button) => think(id, "up", button),
   bad: (id, button) => think(id, "down", button),
 };
@@ -169,7 +174,7 @@ const actions = {
 document.pinChat?.abort();
 document.pinChat = new AbortController();
 document.addEventListener("click", async (event) => {
-  const button = event.target.closest?.("#chat button.act");
+  const button = event.target.closest?.("#chat button:is(.act, .other)");
   const id = /(?:^| )act-([0-9A-Za-z]+)(?: |$)/.exec(button?.className ?? "")?.[1];
   const name = button && Object.keys(actions).find((known_) => button.classList.contains(known_));
   if (!id || !name) return;

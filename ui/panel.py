@@ -70,7 +70,7 @@ def source_panel() -> gr.HTML:
 def sidebar() -> gr.HTML:
     """The conversations of the user; its value is the id of the open one.
 
-    It triggers ``pick`` with a conversation (empty for a new one), ``again`` with an answer, and ``example`` with a
-    question.
+    It triggers ``pick`` with a conversation (empty for a new one), ``again`` and ``alone`` with an answer, and
+    ``choose`` with an answer and the number of a choice.
     """
     return own('<div id="pin-nav"></div>', "chat.js", "pin-conversations", value="")
