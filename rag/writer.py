@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from time import monotonic
@@ -27,16 +27,14 @@ _SILENT = re.compile(r"\bnot in the evidence\b", re.IGNORECASE)
 _HALF = re.compile(r"\s*!?\[[^\]\n]{0,40}$")  # a number in brackets, or a link, of which the end is not written yet
 _STOPS = re.compile(r"([.!?])[ \t]*((?:\[[\d, ]+\][ \t]*)+)(?=\s|$|\w)")
 
-Support = Callable[[str, Sequence[str]], float]
-
 
 class Writer:
     """Has a model write answers, and keeps what stands."""
 
-    def __init__(self, llm: Llm, support: Support | None = None) -> None:
-        """Take a model and, if there is one, a judge of support from 0 to 1 for a claim and the words it cites."""
+    def __init__(self, llm: Llm, checker: Checker | None = None) -> None:
+        """Take a model, and what decides which of its sentences stand."""
         self.llm = llm
-        self.checker = Checker(support)
+        self.checker = checker or Checker()
         self.name = f"llm:{llm.name}:{PROMPT}"
 
     def write(

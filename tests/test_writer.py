@@ -50,10 +50,10 @@ class Asked:
             citations=tuple(citations), answerer="trained",
         )  # fmt: skip
 
-    def said(self, stub, support=None, deadline=None, stop=None, **settings):
+    def said(self, stub, checker=None, deadline=None, stop=None, **settings):
         """All that the writer says, while the model writes and at the end."""
         given = {"base_url": getattr(stub, "url", stub), "model": "stub", "seconds": 5.0, **settings}
-        writer = Writer(Llm(LlmSettings(**given)), support)
+        writer = Writer(Llm(LlmSettings(**given)), checker)
         return writer.write(self.question, self.extractive, self.evidence, {self.made.id: self.made}, deadline, stop)
 
     def by(self, stub, **how):
@@ -151,8 +151,8 @@ def test_the_best_sentence_is_not_passed_over():
 def test_a_judge_of_support_can_reject():
     asked = Asked()
     with serving("Vlast Media Group received $236,000 [1].") as stub:
-        answer = asked.by(stub, support=lambda claim, quotes: 0.1)
-    assert answer.rejected[0].reason == "its citation does not support it"
+        answer = asked.by(stub, checker=Checker(lambda claim, quotes: 0.1, 0.5))
+    assert "does not support it" in answer.rejected[0].reason
     assert [c.text for c in answer.claims] == [FIRST]
 
 
@@ -249,6 +249,9 @@ def test_refusals_and_lists_are_not_given_to_the_model():
         ("The Vlast Fund got $5.", ["The Orda Institute got $5.", "The Vlast Fund got a grant."]),
         ("Orda received $5.", ["Vlast received $5."]),
         ("The grant was stolen by the director.", ["The grant was approved by the board."]),
+        ("The fund will pay $5.", ["The fund may pay $5."]),
+        ("All schools received books.", ["The schools received books."]),
+        ("Фонд выплатит $5.", ["Фонд, возможно, выплатит $5."]),
     ],
 )
 def test_true_words_put_together_wrongly_do_not_pass(claim, quotes):
