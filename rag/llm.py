@@ -95,8 +95,13 @@ class Llm:
         Raises:
             UsageError: the address or the model is not set, or the package ``openai`` is missing.
         """
-        if not settings.base_url or not settings.model:
-            raise UsageError("no language model is set: give PINCITE_LLM_BASE_URL and PINCITE_LLM_MODEL")
+        if not settings.base_url:
+            raise UsageError("no language model has an address: give it with --llm-base-url or PINCITE_LLM_BASE_URL")
+        if not settings.model:
+            raise UsageError(
+                f"no language model of {settings.base_url} is chosen: name one with --llm-model or PINCITE_LLM_MODEL"
+                " (`pincite models` lists them)"
+            )
         _need_client()
         self.settings = settings
         self.name = settings.model

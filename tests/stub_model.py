@@ -10,7 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Stub(ThreadingHTTPServer):
-    """Answers each request for a chat in the way that ``mode`` names; ``asked`` keeps the bodies of the requests."""
+    """Answers each request for a chat in the way that ``mode`` names; ``asked`` keeps the bodies of the requests.
+
+    In the mode "held" each ¶ of the reply waits until ``go`` is released once; in the mode "echo" the reply is the
+    first sentence of the evidence.
+    """
 
     daemon_threads = True
 
@@ -18,6 +22,7 @@ class Stub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.reply, self.mode, self.times = reply, mode, times
         self.asked, self.paths, self.keys = [], [], []
+        self.go = threading.Semaphore(0)
         self.left = threading.Event()  # set when whoever asked goes away in the middle
 
     @property
@@ -44,7 +49,11 @@ class Handler(BaseHTTPRequestHandler):
         stub.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         mode = stub.mode if len(stub.asked) <= stub.times else "whole"
         if not self._trouble(mode):
-            self._stream(stub.reply, mode)
+            self._stream(self._echo() if mode == "echo" else stub.reply, mode)
+
+    def _echo(self):
+        lines = self.server.asked[-1]["messages"][-1]["content"].splitlines()
+        return next(line.removeprefix("[1] ") for line in lines if line.startswith("[1] ")) + " [1]"
 
     def _trouble(self, mode):
         """Answer in a way that is none, if the mode is such."""
@@ -72,7 +81,11 @@ class Handler(BaseHTTPRequestHandler):
                 return
             words = reply.split(" ")
             for n, word in enumerate(words):
-                self._chunk({"content": word if n == 0 else f" {word}"}, None)
+                if mode == "held" and word.startswith("¶"):
+                    while not self.server.go.acquire(timeout=0.05):
+                        self.wfile.write(b": still here\n\n")
+                said = word.removeprefix("¶")
+                self._chunk({"content": said if n == 0 else f" {said}"}, None)
                 if mode == "slow":
                     time.sleep(0.25)
                 if mode == "trickle":
