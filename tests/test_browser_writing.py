@@ -47,7 +47,7 @@ def test_words_are_marked_until_they_are_verified_and_chips_work_at_once(visit, 
     site.stub.mode = "held"
     site.stub.reply = (
         "The ferry to Skerrow is run by Captain Ebba ¶Lindqvist [1]. The harbour was dredged [1 ¶, 2]. The moon costs "
-        "¶$9 ![x](http://evil.example/x.png) <img src=http://evil.example/y.png> [1]."
+        "¶$9 on Sundays ¶![x](http://evil.example/x.png) <img src=http://evil.example/y.png> [1]."
     )
     page = visit()
     ask(page, FERRY)
@@ -61,27 +61,33 @@ def test_words_are_marked_until_they_are_verified_and_chips_work_at_once(visit, 
     expect(growing).to_have_text("Not verified yet: The harbour was dredged")  # half a number is held back
     expect(page.locator("#chat .pin-written .claim")).to_have_text(re.compile(re.escape(SENTENCE)))
     expect(chips).to_have_count(1)
-    chip = chips.element_handle()
     chips.click()
     assert marked(page) == SENTENCE
     expect(chips).to_have_attribute("aria-expanded", "true")
-    words = page.url
+    place = page.url.split("#")[1]
 
     site.stub.go.release()
     expect(growing).to_contain_text("The moon costs")
-    assert chip.evaluate("chip => chip.isConnected")  # what is verified is not drawn anew under the hand
+    expect(chips).to_have_count(3)  # the second sentence cites two
+    expect(chips.first).to_have_attribute("aria-expanded", "true")
+    chip = chips.first.element_handle()
+    site.stub.go.release()
+    expect(growing).to_contain_text("on Sundays")
+    assert chip.evaluate("chip => chip.isConnected")  # it is not drawn anew under the hand that clicks it
+    page.get_by_role("textbox", name="Your question").fill("What next?")
     site.stub.go.release()
     answer = page.locator("#chat .pin-answer")
     expect(answer).to_contain_text(SENTENCE)
     expect(answer).not_to_contain_text("moon")
     expect(page.locator("#chat .pin-pending")).to_have_count(0)
     expect(answer.locator("button.cite").first).to_have_attribute("aria-expanded", "true")
-    assert page.url == words
+    page.wait_for_url(f"**/?conv=*#{place}")
+    expect(page.get_by_role("textbox", name="Your question")).to_have_value("What next?")
     assert raw_numbers(page) == []
     page.keyboard.press("Escape")
     answer.locator("button.cite").first.click()
     assert marked(page) == SENTENCE
-    fresh = visit(words.removeprefix(site.url))
+    fresh = visit(page.url.removeprefix(site.url))
     assert marked(fresh) == SENTENCE
 
 
@@ -106,8 +112,8 @@ def test_a_model_that_fails_leaves_the_documents_own_words_and_a_note(visit, sit
     ask(page, FERRY)
     answer = page.locator("#chat .pin-answer")
     expect(answer).to_contain_text(SENTENCE)
-    expect(answer.locator(".notes")).to_contain_text("Shown in the documents’ own words".replace("’", "'"))
-    answer.locator("button.cite").first.click()
+    expect(answer.locator(".notes")).to_contain_text("Shown in the documents' own words")
+    answer.locator(".claim", has_text=SENTENCE).locator("button.cite").click()
     assert marked(page) == SENTENCE
 
 
@@ -134,7 +140,7 @@ def test_an_ambiguous_follow_up_is_asked_back_with_buttons(visit, site):
     expect(page.locator("#chat .pin-answer")).to_have_count(1)
     ask(page, "Where is it based?")
     choices = page.locator("#chat .choices button")
-    expect(choices).to_have_text(["Where is Hollow Oak Trust based?", "Where is Bramble Bee Society based?"])
+    expect(choices).to_have_text(["Where is the Hollow Oak Trust based?", "Where is the Bramble Bee Society based?"])
     choices.nth(1).click()
     expect(page.locator("#chat .pin-answer")).to_have_count(3)
-    expect(page.locator("#chat .pin-question").last).to_have_text("Where is Bramble Bee Society based?")
+    expect(page.locator("#chat .pin-question").last).to_have_text("Where is the Bramble Bee Society based?")

@@ -151,14 +151,11 @@ def test_an_ambiguous_question_is_asked_back_with_buttons():
     assert plain_text(answer).splitlines() == ["Which of these do you mean?", "- Where is A?", "- And <B>?"]
 
 
-def test_what_is_being_written_is_marked_as_unverified():
-    assert Tree(pending_html("en")).text() == "Reading your documents…"
-    assert Tree(pending_html("en", "")).text() == "Writing the answer…"
-    assert Tree(pending_html("en", "Nine grants")).text() == "Not verified yet: Nine grants"
+def test_what_is_written_so_far_has_chips():
     written = answered(Claim(text="Nine.", citations=(1,)), citations=(citation(1), citation(2)))
     tree = Tree(written_html(written, "a", {}))
     assert [c["class"] for c in tree.classed("cite")] == ["cite cite-a-1"]
-    assert "Not verified" not in tree.text()
+    assert "Nine." in tree.text()
 
 
 def test_a_thumb_that_was_given_is_shown():
@@ -187,7 +184,6 @@ def test_nothing_of_a_document_or_question_becomes_markup(tongue):
         answer_html(answer, "a", {1: HOSTILE}, tongue),
         answer_html(refused(text=HOSTILE, nearest=(near,), notes=answer.notes), "a", {1: HOSTILE}, tongue),
         question_html(HOSTILE, HOSTILE, "a", tongue),
-        pending_html(tongue, HOSTILE),
         written_html(answer, "a", {1: HOSTILE}, tongue),
         answer_html(refused(text=HOSTILE, choices=(HOSTILE, HOSTILE)), "a", {}, tongue),
         conversation_html(HOSTILE, [Turn(HOSTILE, answer)], tongue),
@@ -206,7 +202,7 @@ def test_a_question_and_a_claim_are_one_block_of_html_without_markdown(words):
     answer = answered(
         Claim(text=words, citations=(1,)), citations=(citation(1, words if words.split() else "x", title=words),)
     )
-    pieces = (question_html(words, words, "a"), pending_html("en", words), written_html(answer, "a", {1: words}))
+    pieces = (question_html(words, words, "a"), written_html(answer, "a", {1: words}))
     for html in (question_html(words), answer_html(answer, "a", {1: words}), pending_html(), *pieces):
         assert "\n" not in html
         assert "\r" not in html

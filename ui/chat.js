@@ -244,8 +244,9 @@ async function who() {
   user.replaceChildren(make("span", {}, session.user), leave);
 }
 
+// A source that was opened while the first answer of a conversation was written stays in the address.
 function opened() {
-  if (address() !== props.value) goTo(props.value);
+  if (address() !== props.value) goTo(props.value, address() ? "" : window.location.hash.slice(1));
   for (const button of takeAway) button.hidden = !props.value;
   refresh();
 }

@@ -22,7 +22,7 @@ from gradio.events import api
 from index.errors import PinciteError
 from ui.documents import Examples, documents_page
 from ui.models import Turn
-from ui.panel import STYLE, own, sidebar, source_panel
+from ui.panel import STYLE, growing, own, sidebar, source_panel
 from ui.problems import NotFoundError
 from ui.render import answer_html, pending_html, question_html, written_html
 from ui.security import caller_of
@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from ui.service import Service
 
 Message = dict[str, str]
-Shown = tuple[list[Message], str, str]  # the chat, what is typed, and the id of the conversation
+# The chat, what is typed, the id of the conversation, and what is being written; `gr.skip()` where it stays as it is.
+Shown = tuple[Any, Any, Any, str]
 
 _ADDRESS = "() => [new URLSearchParams(window.location.search).get('conv') || '']"
 _LOADED = "() => document.dispatchEvent(new CustomEvent('pin:loaded'))"
@@ -78,7 +79,7 @@ class Page:
         caller, tongue = caller_of(request), _language(request)
         before, conversation = await self._opened(caller, conversation, tongue)
         if not question.strip():
-            yield before, "", conversation
+            yield before, "", conversation, ""
             return
         async for shown in self._asked(caller, tongue, question, conversation, before):
             yield shown
@@ -111,12 +112,8 @@ class Page:
         caller, tongue = caller_of(request), _language(request)
         turn = await self._answered(caller, answer)
         before, conversation = await self._opened(caller, turn.conversation, tongue, without=turn.id)
-        answered = False
-        async for shown in self._asked(caller, tongue, turn.question, conversation, before, alone):
-            answered = shown[0] != before and not shown[1]
+        async for shown in self._asked(caller, tongue, turn.question, conversation, before, alone, turn.id):
             yield shown
-        if answered:
-            await self._service.delete_answer(caller, turn.id)
 
     async def _answered(self, caller: Caller, answer: str) -> Turn:
         try:
@@ -124,10 +121,10 @@ class Page:
         except PinciteError as error:
             raise gr.Error(str(error)) from error
 
-    async def stop(self, conversation: str, question: str, request: gr.Request) -> tuple[list[Message], str]:
+    async def stop(self, conversation: str, question: str, request: gr.Request) -> tuple[list[Message], str, str]:
         """The conversation without the question that waits for its answer, which goes back to where it was typed."""
         shown, _ = await self._opened(caller_of(request), conversation, _language(request))
-        return shown, question
+        return shown, question, ""
 
     async def _asked(
         self,
@@ -137,28 +134,35 @@ class Page:
         conversation: str,
         before: list[Message],
         alone: bool = False,
+        instead: str | None = None,
     ) -> AsyncIterator[Shown]:
-        """The chat with a question, with what is written in answer to it, and last with its answer."""
-        asked, ids = _message("user", question_html(question)), (new_id(), new_id())
-        yield [*before, asked, _message("assistant", pending_html(tongue))], "", conversation
-        writing, done = Writing(question), list[Message]()
+        """The chat with a question, with what is written in answer to it, and last with its answer.
+
+        Args:
+            alone: ask it as it is typed.
+            instead: the answer that the new one takes the place of.
+        """
+        asked, pending = _message("user", question_html(question)), _message("assistant", pending_html(tongue))
+        yield [*before, asked, pending], "", conversation, ""
+        ids, writing = (new_id(), new_id()), Writing(question)
         try:
             stream = self._service.stream(caller, question, conversation or None, None, "page", ids, alone=alone)
             async for said in stream:
                 if isinstance(said, Turn):
-                    yield [*before, *await self._said(caller, [said], tongue)], "", said.conversation
+                    if instead:
+                        await self._service.delete_answer(caller, instead)
+                    yield [*before, *await self._said(caller, [said], tongue)], gr.skip(), said.conversation, ""
                     return
-                # What is verified is a message of its own: while the rest grows, it is not drawn anew, and its chips
-                # stay under the hand.
+                chat = gr.skip()
                 if writing.take(said):
                     written = writing.answer
                     above = await self._service.desk.run(_sections, self._service.library, caller, [written])
-                    done = [_message("assistant", written_html(written, ids[0], above[0], tongue))]
-                rest = _message("assistant", pending_html(tongue, writing.words))
-                yield [*before, asked, *done, rest], "", conversation
+                    claims = _message("assistant", written_html(written, ids[0], above[0], tongue))
+                    chat = [*before, asked, claims, pending]
+                yield chat, gr.skip(), gr.skip(), writing.words
         except PinciteError as error:
             gr.Warning(str(error))
-            yield before, question, conversation
+            yield before, question, conversation, ""
 
     async def _opened(
         self, caller: Caller, conversation: str, tongue: str, without: str | None = None
@@ -209,6 +213,7 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
                         height="100%",
                         autoscroll=False,
                     )
+                    words = growing()
                     with gr.Row(elem_id="pin-ask"):
                         box = gr.Textbox(
                             label=say("question"),
@@ -225,7 +230,7 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
                 documents_page()
             with gr.Column(elem_id="pin-aside"):
                 source_panel()
-        shown, open_ = [chat, box, side], [chat, side]
+        shown, open_ = [chat, box, side, words], [chat, side]
         loaded = blocks.load(page.open, side, open_, js=_ADDRESS, show_progress="hidden", api_visibility="private")
         loaded.then(None, js=_LOADED, api_visibility="private")
         blocks.load(page.greet, None, hello, show_progress="hidden", api_visibility="private")
@@ -252,7 +257,7 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
         stop.click(
             page.stop,
             [side, box],
-            [chat, box],
+            [chat, box, words],
             js=_UNANSWERED,
             cancels=asking,
             show_progress="hidden",

@@ -74,3 +74,8 @@ def sidebar() -> gr.HTML:
     ``choose`` with an answer and the number of a choice.
     """
     return own('<div id="pin-nav"></div>', "chat.js", "pin-conversations", value="")
+
+
+def growing() -> gr.HTML:
+    """The sentence that is just being written, not verified: its value is the words, which its script puts in place."""
+    return own("<span hidden></span>", "growing.js", "pin-growing", value="")

@@ -48,17 +48,9 @@ def question_html(question: str, understood: str | None = None, ident: str = "",
     return f'{asked}<p class="pin-understood"><span>{say["understood"]}</span> “{_text(understood)}” {button}</p>'
 
 
-def pending_html(language: str = "en", words: str | None = None) -> str:
-    """What stands in the place of what is still to come.
-
-    Args:
-        words: what a language model is just writing, which is marked as unverified; ``None`` where it has not begun.
-    """
-    say = TEXTS[language]
-    if words:
-        label = f'<span class="unverified">{say["unverified"]}</span>'
-        return f'<div class="pin-pending words">{label} {_text(words)}</div>'
-    return f'<div class="pin-pending">{say["pending" if words is None else "writing"]}</div>'
+def pending_html(language: str = "en") -> str:
+    """What stands in the place of what is still to come; `growing.js` puts there what is being written."""
+    return f'<div class="pin-pending">{TEXTS[language]["pending"]}</div>'
 
 
 def written_html(answer: Answer, ident: str, sections: Mapping[int, str], language: str = "en") -> str:
