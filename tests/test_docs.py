@@ -24,7 +24,8 @@ def place(tmp_path_factory) -> Path:
 
 
 def run(words: list[str], place: Path) -> str:
-    done = subprocess.run(words, cwd=place, capture_output=True, text=True, timeout=300, check=False, env=os.environ)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PINCITE_")}
+    done = subprocess.run(words, cwd=place, capture_output=True, text=True, timeout=300, check=False, env=env)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
