@@ -46,7 +46,7 @@ class Compared(NamedTuple):
         struck: how many of its sentences did not stand.
     """
 
-    model: str
+    llm: LlmSettings
     cases: tuple[int, int]
     without: Summary
     with_: Summary
@@ -92,7 +92,7 @@ def measure(
         [r.answer for (_, variant), r in runs[0].records.items() if variant == "asked" and r.answer]
     )
     return Compared(
-        model=llm.model or "",
+        llm=llm,
         cases=(len(benchmark.cases), known),
         without=summaries[0],
         with_=summaries[1],
@@ -108,7 +108,7 @@ def _rejected(answers: Sequence[Answer]) -> int:
 
 def markdown(compared: Compared) -> str:
     """The table, and below it what became of the answers."""
-    rows = [f"| measure | n | without a model | with {compared.model} |", "|---|---|---|---|"]
+    rows = [f"| measure | n | without a model | with {compared.llm.model} |", "|---|---|---|---|"]
     for name in SHOWN:
         before, after = compared.without.figure(name), compared.with_.figure(name)
         if before and after:
@@ -135,8 +135,9 @@ def markdown(compared: Compared) -> str:
             "",
             *(f"- {times} times: {_why(text)}" for text, times in compared.fallen.items()),
             *([""] if compared.fallen else []),
-            f"Measured by `pincite eval writer` with python {known_versions['python']},"
-            f" pincite {known_versions['pincite']}.",
+            f"Measured by `pincite eval writer` with a window of {compared.llm.window} tokens, answers of"
+            f" {compared.llm.answer_tokens} and {compared.llm.seconds:.0f} s at most, python"
+            f" {known_versions['python']}, pincite {known_versions['pincite']}.",
         ]
     )
 
