@@ -252,17 +252,31 @@ function opened() {
 }
 watch("value", opened);
 
-// A new question goes to the top of the chat, so that its answer is read from its beginning.
+// A new question goes to the top of the chat, so that its answer is read from its beginning, and stays there while the
+// answer grows, unless the reader has taken over.
 const chat = await appeared("#chat");
 let rows = 0;
-const talk = new MutationObserver(() => {
-  const there = chat.querySelectorAll(".user-row, .pin-answer").length;
-  if (there === rows) return;
-  rows = there;
-  refresh();
+let questions = 0;
+let following = false;
+for (const hand of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+  chat.addEventListener(hand, () => { following = false; }, { passive: true, signal: document.pinChat.signal });
+}
+
+function follow() {
   const last = [...chat.querySelectorAll(".user-row")].at(-1);
   const scroller = last?.closest(".panel-wrap");
   if (scroller) scroller.scrollTop += last.getBoundingClientRect().top - scroller.getBoundingClientRect().top - 8;
+}
+
+const talk = new MutationObserver(() => {
+  const asked_ = chat.querySelectorAll(".user-row").length;
+  const there = asked_ + chat.querySelectorAll(".pin-answer").length;
+  if (asked_ !== questions) following = true;
+  questions = asked_;
+  if (following) follow();
+  if (there === rows) return;
+  rows = there;
+  refresh();
 });
 talk.observe(chat, { childList: true, subtree: true });
 document.pinChat.signal.addEventListener("abort", () => talk.disconnect());
