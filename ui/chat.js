@@ -273,7 +273,7 @@ const talk = new MutationObserver(() => {
   const there = asked_ + chat.querySelectorAll(".pin-answer").length;
   if (asked_ !== questions) following = true;
   questions = asked_;
-  if (following) follow();
+  if (following && (there !== rows || chat.querySelector(".pin-pending"))) follow();
   if (there === rows) return;
   rows = there;
   refresh();
