@@ -8,7 +8,7 @@
 
 from index.errors import PinciteError
 from rag.assistant import Assistant, open
-from rag.models import Answer, Citation, Claim, Evidence, Nearest, Note, Rejected, Row
+from rag.models import Answer, Citation, Claim, Evidence, Nearest, Note, Piece, Rejected, Row
 from rag.read import Reader
 from rag.why import Why
 
@@ -20,6 +20,7 @@ __all__ = [
     "Evidence",
     "Nearest",
     "Note",
+    "Piece",
     "PinciteError",
     "Reader",
     "Rejected",

@@ -53,15 +53,15 @@ def browser():
 class Site:
     """A server in a process of its own, and what was put into its index and database."""
 
-    def __init__(self, folder):
-        self.folder = folder
+    def __init__(self, folder, *flags):
+        self.folder, self.flags = folder, flags
         with socket.create_server(("127.0.0.1", 0)) as listening:
             self.port = listening.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
 
     def start(self):
         code = "import sys; from ui.commands import serve; serve(sys.argv[1:])"
-        command = [sys.executable, "-c", code, "--index", str(self.folder), "--port", str(self.port)]
+        command = [sys.executable, "-c", code, "--index", str(self.folder), "--port", str(self.port), *self.flags]
         env = {name: value for name, value in os.environ.items() if not name.startswith("PINCITE_")}
         self.process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True)
         line = self.process.stderr.readline()

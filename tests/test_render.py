@@ -20,6 +20,7 @@ from ui.render import (
     pending_html,
     plain_text,
     question_html,
+    written_html,
 )
 from ui.texts import TEXTS, language
 
@@ -134,6 +135,29 @@ def test_notes_stand_beneath_an_answer_with_chips_of_their_own():
     assert html.index("cite-a-1") < html.index("Two reports disagree") < html.index("cite-a-2")
 
 
+def test_what_a_follow_up_was_taken_for_stands_under_it():
+    tree = Tree(question_html("And in 2020?", "How much in 2020?", "a"))
+    assert tree.text() == "And in 2020?Understood as: “How much in 2020?” Ask it as typed"
+    assert [b["class"] for b in tree.classed("alone")] == ["other alone act-a"]
+    assert not Tree(question_html("And in 2020?")).classed("alone")
+
+
+def test_an_ambiguous_question_is_asked_back_with_buttons():
+    answer = refused(reason="unclear_question", text="Which of these do you mean?", choices=("Where is A?", "And <B>?"))
+    tree = Tree(answer_html(answer, "a", {}))
+    assert [b["class"] for b in tree.classed("choice")] == [f"other choice choice-{n} act-a" for n in (0, 1)]
+    assert "Where is A?And <B>?" in tree.text()
+    assert "could not be understood" not in tree.text()
+    assert plain_text(answer).splitlines() == ["Which of these do you mean?", "- Where is A?", "- And <B>?"]
+
+
+def test_what_is_written_so_far_has_chips():
+    written = answered(Claim(text="Nine.", citations=(1,)), citations=(citation(1), citation(2)))
+    tree = Tree(written_html(written, "a", {}))
+    assert [c["class"] for c in tree.classed("cite")] == ["cite cite-a-1"]
+    assert "Nine." in tree.text()
+
+
 def test_a_thumb_that_was_given_is_shown():
     answer = answered(Claim(text="Nine.", citations=(1,)), citations=(citation(1),))
     given_ = (Feedback(value="up"), Feedback(value="wrong_source", citation=1))
@@ -159,7 +183,9 @@ def test_nothing_of_a_document_or_question_becomes_markup(tongue):
     pages = [
         answer_html(answer, "a", {1: HOSTILE}, tongue),
         answer_html(refused(text=HOSTILE, nearest=(near,), notes=answer.notes), "a", {1: HOSTILE}, tongue),
-        question_html(HOSTILE),
+        question_html(HOSTILE, HOSTILE, "a", tongue),
+        written_html(answer, "a", {1: HOSTILE}, tongue),
+        answer_html(refused(text=HOSTILE, choices=(HOSTILE, HOSTILE)), "a", {}, tongue),
         conversation_html(HOSTILE, [Turn(HOSTILE, answer)], tongue),
     ]
     for page in pages:
@@ -176,7 +202,8 @@ def test_a_question_and_a_claim_are_one_block_of_html_without_markdown(words):
     answer = answered(
         Claim(text=words, citations=(1,)), citations=(citation(1, words if words.split() else "x", title=words),)
     )
-    for html in (question_html(words), answer_html(answer, "a", {1: words}), pending_html()):
+    pieces = (question_html(words, words, "a"), written_html(answer, "a", {1: words}))
+    for html in (question_html(words), answer_html(answer, "a", {1: words}), pending_html(), *pieces):
         assert "\n" not in html
         assert "\r" not in html
         assert not re.search(r"[`*\[\]!~|$\\]", html)

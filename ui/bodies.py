@@ -56,6 +56,9 @@ class Question(Model):
     conversation: Annotated[str | None, Field(pattern=ID)] = None
     where: Where = None
     origin: Origin = "api"
+    alone: Annotated[bool, Field(description="Take it as it is typed, and not in the light of those before it.")] = (
+        False
+    )
 
 
 class Search(Model):

@@ -153,7 +153,7 @@ async function change(path, options, done) {
   }
 }
 
-// ---- what can be done with an answer
+// ---- what can be done with an answer, and with the question above it
 
 const actions = {
   copy: async (id, button) => {
@@ -162,6 +162,11 @@ const actions = {
   },
   csv: async (id) => save(`/answers/${id}/table.csv?language=${LANGUAGE}`),
   retry: async (id) => trigger("again", { answer: id }),
+  alone: async (id) => trigger("alone", { answer: id }),
+  choice: async (id, button) => {
+    const choice = Number(/(?:^| )choice-(\d+)(?: |$)/.exec(button.className)[1]);
+    trigger("choose", { answer: id, choice });
+  },
   good: (id, button) => think(id, "up", button),
   bad: (id, button) => think(id, "down", button),
 };
@@ -169,7 +174,7 @@ const actions = {
 document.pinChat?.abort();
 document.pinChat = new AbortController();
 document.addEventListener("click", async (event) => {
-  const button = event.target.closest?.("#chat button.act");
+  const button = event.target.closest?.("#chat button:is(.act, .other)");
   const id = /(?:^| )act-([0-9A-Za-z]+)(?: |$)/.exec(button?.className ?? "")?.[1];
   const name = button && Object.keys(actions).find((known_) => button.classList.contains(known_));
   if (!id || !name) return;
@@ -239,24 +244,39 @@ async function who() {
   user.replaceChildren(make("span", {}, session.user), leave);
 }
 
+// A source that was opened while the first answer of a conversation was written stays in the address.
 function opened() {
-  if (address() !== props.value) goTo(props.value);
+  if (address() !== props.value) goTo(props.value, address() ? "" : window.location.hash.slice(1));
   for (const button of takeAway) button.hidden = !props.value;
   refresh();
 }
 watch("value", opened);
 
-// A new question goes to the top of the chat, so that its answer is read from its beginning.
+// A new question goes to the top of the chat, so that its answer is read from its beginning, and stays there while the
+// answer grows, unless the reader has taken over.
 const chat = await appeared("#chat");
 let rows = 0;
-const talk = new MutationObserver(() => {
-  const there = chat.querySelectorAll(".user-row, .pin-answer").length;
-  if (there === rows) return;
-  rows = there;
-  refresh();
+let questions = 0;
+let following = false;
+for (const hand of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+  chat.addEventListener(hand, () => { following = false; }, { passive: true, signal: document.pinChat.signal });
+}
+
+function follow() {
   const last = [...chat.querySelectorAll(".user-row")].at(-1);
   const scroller = last?.closest(".panel-wrap");
   if (scroller) scroller.scrollTop += last.getBoundingClientRect().top - scroller.getBoundingClientRect().top - 8;
+}
+
+const talk = new MutationObserver(() => {
+  const asked_ = chat.querySelectorAll(".user-row").length;
+  const there = asked_ + chat.querySelectorAll(".pin-answer").length;
+  if (asked_ !== questions) following = true;
+  questions = asked_;
+  if (following && (there !== rows || chat.querySelector(".pin-pending"))) follow();
+  if (there === rows) return;
+  rows = there;
+  refresh();
 });
 talk.observe(chat, { childList: true, subtree: true });
 document.pinChat.signal.addEventListener("abort", () => talk.disconnect());

@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from index.errors import PinciteError, UsageError
-from ui.commands import key, mcp, serve, user
+from ui.commands import key, mcp, models, serve, user
+from ui.options import Command, chosen, index_option, json_option, model_options, no_model_option
 
 if TYPE_CHECKING:
     from index.library import Index, Mode
     from index.models import Added
     from rag.assistant import Assistant
     from rag.models import Answer, Citation
-
-_DEFAULT_INDEX = "pincite.index"
-
-Command = Callable[..., Any]
+    from ui.settings import Settings
 
 
 class _Lazy(click.Group):
@@ -38,23 +36,6 @@ class _Lazy(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), "eval"])
-
-
-def _index_option(command: Command) -> Command:
-    return click.option(
-        "--index",
-        "folder",
-        envvar="PINCITE_INDEX",
-        default=_DEFAULT_INDEX,
-        show_default=True,
-        show_envvar=True,
-        type=click.Path(path_type=Path),
-        help="The folder of the index.",
-    )(command)
-
-
-def _json_option(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
 def _where_option(command: Command) -> Command:
@@ -74,9 +55,9 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@_index_option
-@_json_option
-def add(paths: tuple[Path, ...], folder: Path, as_json: bool) -> None:
+@index_option
+@json_option
+def add(paths: tuple[Path, ...], folder: Path | None, as_json: bool) -> None:
     """Add files and folders. Unchanged files cost nothing."""
     from collections import Counter
 
@@ -94,9 +75,9 @@ def add(paths: tuple[Path, ...], folder: Path, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("document")
-@_index_option
-@_json_option
-def remove(document: str, folder: Path, as_json: bool) -> None:
+@index_option
+@json_option
+def remove(document: str, folder: Path | None, as_json: bool) -> None:
     """Remove a document, named by its id or source."""
     with _opened(folder) as index:
         removed = index.remove(document)
@@ -106,10 +87,10 @@ def remove(document: str, folder: Path, as_json: bool) -> None:
 
 
 @cli.command(name="list")
-@_index_option
+@index_option
 @_where_option
-@_json_option
-def list_(folder: Path, where: tuple[str, ...], as_json: bool) -> None:
+@json_option
+def list_(folder: Path | None, where: tuple[str, ...], as_json: bool) -> None:
     """List the documents."""
     from index.filters import parse_where
 
@@ -131,9 +112,9 @@ def list_(folder: Path, where: tuple[str, ...], as_json: bool) -> None:
 
 @cli.command()
 @click.argument("document")
-@_index_option
-@_json_option
-def show(document: str, folder: Path, as_json: bool) -> None:
+@index_option
+@json_option
+def show(document: str, folder: Path | None, as_json: bool) -> None:
     """Print a document's text, in which all offsets count; with --json all that is known of it."""
     with _opened(folder) as index:
         found = index.show(document)
@@ -142,27 +123,37 @@ def show(document: str, folder: Path, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("question")
-@_index_option
+@index_option
 @_where_option
 @click.option("--reader", default=None, help="Which reader proposes evidence: similarity, if left out, or trained.")
-@_json_option
-def ask(question: str, folder: Path, where: tuple[str, ...], reader: str | None, as_json: bool) -> None:
+@model_options
+@no_model_option
+@json_option
+def ask(
+    question: str,
+    folder: Path | None,
+    where: tuple[str, ...],
+    reader: str | None,
+    as_json: bool,
+    **llm: Any,  # noqa: ANN401  see `model_options`
+) -> None:
     """Answer a question, with citations, or say why not."""
     from index.filters import parse_where
+    from ui.settings import load
 
-    with _assistant(folder, reader) as assistant:
+    with _assistant(load(index=folder, reader=reader, llm=chosen(**llm))) as assistant:
         answer = assistant.ask(question, where=parse_where(where))
     click.echo(answer.model_dump_json() if as_json else _answer_text(answer))
 
 
 @cli.command()
 @click.argument("query")
-@_index_option
+@index_option
 @_where_option
 @click.option("-k", default=10, show_default=True, type=click.IntRange(min=1), help="How many passages.")
 @click.option("--mode", default="fused", show_default=True, type=click.Choice(["fused", "lexical", "dense"]))
-@_json_option
-def search(query: str, folder: Path, where: tuple[str, ...], k: int, mode: Mode, as_json: bool) -> None:
+@json_option
+def search(query: str, folder: Path | None, where: tuple[str, ...], k: int, mode: Mode, as_json: bool) -> None:
     """Print the best passages for a query."""
     from index.filters import parse_where
 
@@ -179,9 +170,9 @@ def search(query: str, folder: Path, where: tuple[str, ...], k: int, mode: Mode,
 
 
 @cli.command()
-@_index_option
-@_json_option
-def check(folder: Path, as_json: bool) -> None:
+@index_option
+@json_option
+def check(folder: Path | None, as_json: bool) -> None:
     """Check every digest and count; exit code 0 where the index is sound."""
     with _opened(folder) as index:
         problems = index.check()
@@ -194,9 +185,9 @@ def check(folder: Path, as_json: bool) -> None:
 
 
 @cli.command()
-@_index_option
-@_json_option
-def rebuild(folder: Path, as_json: bool) -> None:
+@index_option
+@json_option
+def rebuild(folder: Path | None, as_json: bool) -> None:
     """Make vectors and terms again from the stored documents."""
     with _opened(folder) as index:
         index.rebuild()
@@ -204,29 +195,35 @@ def rebuild(folder: Path, as_json: bool) -> None:
     click.echo(json.dumps({"documents": documents}) if as_json else f"rebuilt from {documents} documents")
 
 
-for command in (serve, user, key, mcp):
+for command in (serve, user, key, mcp, models):
     cli.add_command(command)
 
 
 @contextmanager
-def _opened(folder: Path, make: bool = False) -> Iterator[Index]:
+def _opened(folder: Path | None, make: bool = False) -> Iterator[Index]:
     """The index in a folder; one that is not there is made only by `add`."""
     from index.library import Index
+    from ui.settings import load
 
-    if not make and not folder.is_dir():
-        raise UsageError(f"there is no index {folder}: make one with `pincite add PATH --index {folder}`")
-    with Index(folder) as index:
+    place = load(index=folder).index
+    if not make:
+        _need(place)
+    with Index(place) as index:
         yield index
 
 
 @contextmanager
-def _assistant(folder: Path, reader: str | None) -> Iterator[Assistant]:
+def _assistant(settings: Settings) -> Iterator[Assistant]:
     import rag
 
+    _need(settings.index)
+    with rag.open(settings.index, settings.reader, settings.llm) as assistant:
+        yield assistant
+
+
+def _need(folder: Path) -> None:
     if not folder.is_dir():
         raise UsageError(f"there is no index {folder}: make one with `pincite add PATH --index {folder}`")
-    with rag.open(folder, reader) if reader else rag.open(folder) as assistant:
-        yield assistant
 
 
 @contextmanager
