@@ -20,36 +20,13 @@ from tests.browsing import (
     PASSING,
     QUESTION,
     ROOT,
-    browser,
     chip,
     main,
     marked,
     raw_numbers,
     serious,
-    served,
     status,
-    visits,
 )
-from ui.accounts import Accounts
-from ui.state import State
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    with browser() as launched:
-        yield launched
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory, encoder):
-    with served(tmp_path_factory.mktemp("browser"), encoder) as site:
-        yield site
-
-
-@pytest.fixture
-def visit(chromium, site):
-    with visits(chromium, site) as open_page:
-        yield open_page
 
 
 def test_every_number_of_an_answer_is_a_chip(visit, site):
@@ -86,6 +63,10 @@ def test_a_click_shows_the_words_in_their_document(visit, site):
         title = cited["citation"]["title"] or cited["citation"]["source"]
         assert marked(page) == cited["citation"]["quote"]
         expect(panel.get_by_role("heading", level=2)).to_have_text(title)
+        known = [cited["citation"]["publisher"], cited["citation"]["published"], cited["citation"]["page"]]
+        known[2] = known[2] and f"page {known[2]}"
+        about = [*filter(None, known), *([cited["citation"]["source"]] if cited["citation"]["title"] else [])]
+        expect(panel.locator(".about")).to_have_text(" · ".join(about))
         mark, body = page.locator("mark.cited").bounding_box(), page.locator("#pin-panel .body").bounding_box()
         assert body["y"] <= mark["y"]
         assert mark["y"] + mark["height"] <= body["y"] + body["height"]
@@ -94,6 +75,23 @@ def test_a_click_shows_the_words_in_their_document(visit, site):
         place = ", ".join([title, *cited["section"][-1:]])
         expect(status(page)).to_have_text(f"Source {number} of 5: {place}")
         page.keyboard.press("Escape")
+
+
+def test_the_panel_shows_a_document_in_its_own_layout(visit, site):
+    page = visit(main(site))
+    for number in (1, 2, 3):
+        chip(page, site, "sentences", number).click()
+        marked(page)
+        cited = site.get(f"/answers/{site.answers['sentences']}/citations/{number}")
+        words = page.locator("#pin-panel .words")
+        for kind, selector in (("heading", "h3, h4, h5, h6"), ("row", ".row"), ("item", ".item")):
+            drawn = [block["text"] for block in cited["blocks"]["blocks"] if block["kind"] == kind]
+            assert words.locator(selector).evaluate_all("all => all.map((one) => one.textContent)") == drawn
+        pages = dict.fromkeys(f"page {block['page']}" for block in cited["blocks"]["blocks"] if block["page"])
+        assert words.locator("p.page").all_text_contents() == list(pages)
+        values = [cell["text"] for block in cited["blocks"]["blocks"] for cell in block["cells"]]
+        assert words.locator(".row .value").all_text_contents() == values
+    assert values
 
 
 def test_a_pdf_also_shows_its_page(visit, site):
@@ -125,6 +123,50 @@ def test_the_keyboard_goes_all_the_way(visit, site):
     expect(page.locator("#chat [aria-expanded=true]")).to_have_count(0)
     page.keyboard.press("Space")
     assert "Eleven grants" in marked(page)
+
+
+def test_a_question_is_asked_and_checked_without_a_mouse(visit, site):
+    page = visit()
+    page.locator("#pin-hello .example").first.wait_for()
+    expect(page.locator("#pin-question textarea")).to_be_focused()
+    page.keyboard.type("Who received NED grants in 2021?")
+    page.keyboard.press("Enter")
+    page.locator("#chat button.cite").first.wait_for()
+    page.wait_for_url("**/?conv=*")
+
+    def tab_to(selector, key="Tab"):
+        for _ in range(80):
+            page.keyboard.press(key)
+            if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+                return
+        pytest.fail(f"no way by {key} to {selector}")
+
+    for selector in ("#pin-chat .act.bad", "#pin-chat .act.copy", "#chat button.cite", "#pin-bar summary"):
+        tab_to(selector, "Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Export as Markdown")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("button", name="Export as Markdown")).to_be_hidden()
+    tab_to("#chat button.cite")
+    page.keyboard.press("Enter")
+    marked(page)
+    for selector in (".next", ".link", ".close", ".body", ".whole", ".wrong"):
+        tab_to(f"#pin-panel {selector}")
+    tab_to("#pin-panel .close", "Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#chat button.cite").first).to_be_focused()
+    for selector in (
+        "#pin-nav .delete",
+        "#pin-nav .rename",
+        "#pin-nav .pick",
+        "#pin-nav [type=search]",
+        "#pin-nav .new",
+    ):
+        tab_to(selector, "Shift+Tab")
+    tab_to("#pin-nav .icon-documents", "Shift+Tab")
+    page.keyboard.press("Enter")
+    for selector in (".choose", "[type=search]", ".title", ".remove"):
+        tab_to(f"#pin-library {selector}")
 
 
 def test_previous_and_next_stop_at_the_ends(visit, site):
@@ -221,6 +263,7 @@ def test_an_answer_can_be_copied_saved_and_judged(visit, site):
     lines = list(csv.reader(io.StringIO(Path(download.value.path()).read_text("utf-8-sig"))))
     assert lines[2][0] == '\'=HYPERLINK("http://evil.example")'
     for kind, name in (("Markdown", "md"), ("HTML", "html")):
+        page.locator("#pin-bar summary", has_text="Export").click()
         with page.expect_download() as download:
             page.get_by_role("button", name=f"Export as {kind}").click()
         assert download.value.suggested_filename.endswith(f".{name}")
@@ -234,6 +277,33 @@ def test_an_answer_can_be_copied_saved_and_judged(visit, site):
     assert [(one["value"], one["citation"]) for one in given] == [("up", None), ("wrong_source", 2)]
     page.reload()
     expect(page.locator(f".act.good.on.act-{site.answers['table']}")).to_be_visible()
+
+
+def test_nothing_that_was_said_stays_in_the_browser(visit, site):
+    page = visit(main(site))
+    chip(page, site, "sentences", 1).click()
+    marked(page)
+    kept = page.evaluate("""async () => JSON.stringify([
+      {...localStorage}, {...sessionStorage}, document.cookie, (await indexedDB.databases()).map((one) => one.name),
+      await caches.keys(), (await navigator.serviceWorker.getRegistrations()).length])""")
+    assert "Merrow" not in kept
+    assert "begin" not in kept
+    assert json.loads(kept)[2:] == ["", [], [], 0]
+
+
+def test_the_offered_questions_are_about_the_documents_that_are_there(visit, site):
+    page = visit()
+    offered = page.locator("#pin-hello .example")
+    offered.first.wait_for()
+    titles = [one["title"] for one in site.get("/documents?limit=500")["items"] if one["title"]]
+    assert offered.count() >= 3
+    for question in offered.all_text_contents():
+        begun = re.search("“(.+?)…?” say about", question)[1]
+        assert any(title.startswith(begun) for title in titles), question
+    first = offered.first.text_content()
+    offered.first.click()
+    page.locator("#chat .pin-answer").wait_for()
+    expect(page.locator(".pin-question")).to_have_text(first)
 
 
 def test_conversations_are_found_renamed_and_deleted(visit, site):
@@ -320,6 +390,36 @@ def test_axe_finds_nothing_serious(visit, site, scheme):
     assert serious(page) == []
 
 
+@pytest.mark.parametrize("width", [390, 1024, 2560])
+def test_no_part_of_the_page_is_wider_than_the_screen(visit, site, width):
+    page = visit(main(site), viewport={"width": width, "height": 900})
+    for act in (
+        lambda: chip(page, site, "table", 2).click(),
+        lambda: page.keyboard.press("Escape"),
+        lambda: page.goto("/?view=documents"),
+    ):
+        act()
+        page.wait_for_timeout(300)
+        wide = page.evaluate("""() => [...document.querySelectorAll("#pin *")].filter((one) => {
+          const box = one.getBoundingClientRect();
+          const inside = one.closest(".rows, .scroll, .unseen, #pin-side, summary + div");
+          return box.width && !inside && one.checkVisibility() && (box.right > window.innerWidth + 1 || box.left < -1);
+        }).map((one) => one.outerHTML.slice(0, 80))""")
+        assert wide == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_nothing_moves_for_those_who_asked_for_stillness(visit, site):
+    moving = """() => document.querySelector("#pin-side").getAnimations({subtree: true}).length
+      + [...document.querySelectorAll("#pin *")].filter((one) => {
+        const style = getComputedStyle(one);
+        return style.animationName !== "none" || parseFloat(style.transitionDuration) > 0;
+      }).length"""
+    narrow = {"viewport": {"width": 390, "height": 844}}
+    assert visit(main(site), reduced_motion="no-preference", **narrow).evaluate(moving) > 0
+    assert visit(main(site), **narrow).evaluate(moving) == 0
+
+
 def test_a_russian_browser_reads_russian(visit, site):
     page = visit(main(site), locale="ru-RU")
     expect(page.get_by_role("button", name="Новая беседа")).to_be_visible()
@@ -375,26 +475,3 @@ def test_gradio_client_calls_the_endpoints_by_name(site):
     assert date.fromisoformat(answer["citations"][0]["published"])
     assert "harbour master" in hits[0]["text"]
     assert sorted(names) == ["/ask", "/search"]
-
-
-def test_a_reader_signs_in_and_sees_its_own(visit, site):
-    """The last one here: from now on the server asks everyone to sign in."""
-    state = State(site.folder)
-    Accounts(state).add("root", "admin", None)
-    Accounts(state).add("ada", "reader", "correct horse battery")
-    state.close()
-    page = visit(main(site), wait=False)
-    page.wait_for_url("**/login?next=*")
-    page.get_by_label("Name").fill("ada")
-    page.get_by_label("Password").fill("correct horse battery")
-    page.keyboard.press("Enter")
-    page.locator("#pin-hello h1").wait_for()
-    expect(page.get_by_text("there is no such conversation")).to_be_visible()
-    expect(page.locator("#pin-nav .list .pick")).to_have_count(0)
-    assert "conv=" not in page.url
-    page.get_by_role("button", name="Documents", exact=True).click()
-    page.locator("#pin-library tbody .title").first.wait_for()
-    expect(page.locator("#pin-library").get_by_role("button", name="Choose files")).to_be_hidden()
-    expect(page.locator("#pin-library").get_by_role("button", name=re.compile("^Remove"))).to_have_count(0)
-    page.get_by_role("button", name="Sign out").click()
-    page.wait_for_url("**/login*")

@@ -145,10 +145,10 @@ function remove(row, conversation) {
 async function change(path, options, done) {
   try {
     await api(path, options);
-    announce(say(done));
+    tell(say(done));
     return true;
   } catch (error) {
-    announce(why(error, say("failed")));
+    tell(why(error, say("failed")));
     return false;
   }
 }
@@ -201,30 +201,40 @@ function told(button, words) {
 
 const bar = await appeared("#pin-bar");
 const heading = make("h1", { class: "name", hidden: true });
-const takeAway = ["markdown", "html"].map((format) => make("button", {
-  type: "button", class: `export ${format}`, title: say("exported"),
-  onclick: async () => {
-    try {
-      await save(`/conversations/${props.value}/export?format=${format}&language=${LANGUAGE}`);
-    } catch (error) {
-      announce(why(error, say("failed")));
-    }
-  },
-  hidden: true,
-}, say(`export_${format}`)));
+const takeAway = make("details", { class: "export", hidden: true },
+  make("summary", { title: say("exported") }, say("export")),
+  make("div", {}, ...["markdown", "html"].map((format) => make("button", {
+    type: "button", class: format, onclick: async () => {
+      takeAway.open = false;
+      try {
+        await save(`/conversations/${props.value}/export?format=${format}&language=${LANGUAGE}`);
+      } catch (error) {
+        tell(why(error, say("failed")));
+      }
+    },
+  }, say(`export_${format}`)))),
+);
 bar.replaceChildren(
   make("button", {
     type: "button", id: "pin-menu", class: "icon menu", "aria-label": say("menu"), "aria-expanded": "false",
     "aria-controls": "pin-nav", onclick: () => drawer(!document.body.classList.contains("pin-drawer")),
   }),
-  heading, ...takeAway,
+  heading, takeAway,
 );
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && document.body.classList.contains("pin-drawer")) {
+  if (event.key !== "Escape") return;
+  if (takeAway.open) {
+    event.preventDefault();
+    takeAway.open = false;
+    takeAway.querySelector("summary").focus();
+  } else if (document.body.classList.contains("pin-drawer")) {
     event.preventDefault();
     drawer(false);
     document.querySelector("#pin-menu").focus();
   }
+}, { signal: document.pinChat.signal });
+document.addEventListener("click", (event) => {
+  if (!takeAway.contains(event.target)) takeAway.open = false;
 }, { signal: document.pinChat.signal });
 
 async function who() {
@@ -241,7 +251,7 @@ async function who() {
 
 function opened() {
   if (address() !== props.value) goTo(props.value);
-  for (const button of takeAway) button.hidden = !props.value;
+  takeAway.hidden = !props.value;
   refresh();
 }
 watch("value", opened);

@@ -65,6 +65,15 @@ function announce(words) {
   window.setTimeout(() => { region.textContent = words; }, 30);
 }
 
+// What was done, or was not, where nothing else on the page shows it: seen for a while, and announced.
+function tell(words) {
+  announce(words);
+  document.querySelector("#pin-toast")?.remove();
+  const toast = make("p", { id: "pin-toast", "aria-hidden": "true" }, words);
+  document.body.append(toast);
+  window.setTimeout(() => toast.remove(), 5000);
+}
+
 function known(document_) {
   return [document_.publisher, document_.published, document_.page && say("page", { n: document_.page })]
     .filter(Boolean).join(" · ");

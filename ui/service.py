@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from index.errors import UsageError
 from index.library import Mode
 from index.models import Document, Hit
-from rag.models import Citation
+from rag.models import Answer, Citation
 from rag.question import LONGEST
 from ui.accounts import Accounts
 from ui.library import GONE, PDF, Library, around
@@ -165,6 +165,16 @@ class Service:
         hits = self._assistant.search(query, k, dict(where) if where else None, mode, sight.within)
         after = self._sharing.sight(caller)
         return [after.hit(hit) for hit in hits if after.sees(hit.passage.document)]
+
+    async def try_out(self, caller: Caller, question: str) -> Answer:
+        """The answer to a question of our own making: it is not kept, and no language model words it."""
+        return await self._thinking.run(self._try_out, caller, question)
+
+    def _try_out(self, caller: Caller, question: str) -> Answer:
+        from rag.assistant import Assistant
+
+        sight = self._sharing.sight(caller)
+        return sight.answer(Assistant(self._assistant.index, self._assistant.reader).ask(question, within=sight.within))
 
     # answers
 
