@@ -6,8 +6,6 @@
 import json
 import os
 import statistics
-import subprocess
-import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import client, copied
+from tests.serving import Site, client, copied
 
 QUESTIONS = int(os.environ.get("LOAD_QUESTIONS", "300"))
 CLIENTS = 20
@@ -37,23 +35,11 @@ def memory(pid: int) -> float:
 
 
 @pytest.fixture
-def server(tmp_path):
-    """A server in a process of its own, as `pincite serve` starts it."""
-    code = "import sys; from ui.commands import serve; serve(sys.argv[1:])"
-    command = [sys.executable, "-c", code, "--index", str(copied(tmp_path)), "--port", "0"]
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PINCITE_")}
-    env = inherited | {"PINCITE_READER": "similarity", "PINCITE_ASK_RATE": "1000000", "PINCITE_RATE": "1000000"}
-    with subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            line = process.stderr.readline()
-            assert line.startswith("pincite on http://127.0.0.1:"), line
-            url = line.split()[-1]
-            with client(url) as http:  # it listens from before it says so
-                assert http.get("/readyz").status_code == 200
-            yield process, url
-        finally:
-            process.terminate()
-            assert process.wait(30) in (0, -15)
+def site(tmp_path):
+    site = Site(copied(tmp_path))
+    site.start(reader="similarity", ask_rate="1000000", rate="1000000")
+    yield site
+    site.stop()
 
 
 def by_api(http, question):
@@ -72,13 +58,12 @@ def by_page(http, question):
     return json.loads(last[1].removeprefix("data: "))[0]
 
 
-def test_twenty_clients(server, capsys):
-    process, url = server
+def test_twenty_clients(site, capsys):
     held: list[float] = []
 
     def one(n):
         ask, times, statuses = (by_api, by_page)[n % 2], [], Counter()
-        with client(url) as http:
+        with client(site.url) as http:
             for at in range(n, QUESTIONS, CLIENTS):
                 began = time.perf_counter()
                 answer = ask(http, ASKED[at % len(ASKED)])
@@ -86,7 +71,7 @@ def test_twenty_clients(server, capsys):
                 statuses[answer["status"]] += 1
                 assert all(c["number"] for c in answer["citations"])
                 if n == 0:
-                    held.append(memory(process.pid))
+                    held.append(memory(site.process.pid))
         return ask, times, statuses
 
     began = time.perf_counter()
