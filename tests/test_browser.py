@@ -213,8 +213,14 @@ def test_a_phone_shows_the_source_over_the_whole_screen(visit, site):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.get_by_role("button", name="Conversations").tap()
     expect(page.get_by_role("button", name="New conversation")).to_be_in_viewport()
+    assert page.locator("#pin-main").evaluate("main => main.inert")
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="New conversation")).to_be_hidden()
+    page.get_by_role("button", name="Conversations").tap()
+    page.touchscreen.tap(380, 400)  # beside them
+    expect(page.get_by_role("button", name="New conversation")).to_be_hidden()
+    page.locator("#pin-bar summary", has_text="Export").tap()
+    expect(page.get_by_role("button", name="Export as HTML")).to_be_in_viewport()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -204,6 +204,8 @@ def test_a_russian_browser_reads_russian(visit, site):
     expect(chip(page, site, "sentences", 1)).to_have_accessible_name("Источник 1")
     chip(page, site, "sentences", 1).click()
     expect(status(page)).to_have_text(re.compile("^Источник 1 из 5: "))
+    page.get_by_role("button", name="Новая беседа").click()
+    expect(page.locator("#pin-hello .example").first).to_contain_text("Что сказано в документе")
     page.get_by_role("button", name="Документы", exact=True).click()
     expect(page.locator("#pin-library .find .count")).to_have_text(re.compile("^Документов: "))
 

@@ -46,8 +46,11 @@ function look(view) {
   if (view === "documents") document.dispatchEvent(new CustomEvent("pin:documents"));
 }
 
+// The conversations on a phone: while they are open, what lies beside them only closes them.
 function drawer(open) {
+  if (document.body.classList.contains("pin-drawer") === open) return;
   document.body.classList.toggle("pin-drawer", open);
+  document.querySelector("#pin-main").inert = open;
   document.querySelector("#pin-menu")?.setAttribute("aria-expanded", String(open));
   if (open) side.querySelector("button").focus();
 }
@@ -235,6 +238,7 @@ document.addEventListener("keydown", (event) => {
 }, { signal: document.pinChat.signal });
 document.addEventListener("click", (event) => {
   if (!takeAway.contains(event.target)) takeAway.open = false;
+  if (!event.target.closest("#pin-side, #pin-menu")) drawer(false);
 }, { signal: document.pinChat.signal });
 
 async function who() {

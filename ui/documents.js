@@ -84,6 +84,7 @@ function line(found) {
     onclick: () => document.dispatchEvent(new CustomEvent("pin:document", { detail: { id: found.id, opener: view } })),
   }, title);
   const names = [found.source, ...found.also].map((name) => make("p", { class: "file" }, name));
+  names.unshift(make("p", { class: "file brief" }, known(found))); // where there is no room for columns
   if (found.groups.length) names.push(make("p", { class: "file" }, say("shared_with", { names: found.groups.join(", ") })));
   const remove_ = make("button", {
     type: "button", class: "remove", "aria-label": say("remove_of", { title }), onclick: () => ask(row, found, title),

@@ -52,7 +52,8 @@ class Examples:
     async def of(self, caller: Caller, language: str) -> tuple[int, list[str]]:
         """How many documents a caller sees, and a few questions about them, made from their titles and headings.
 
-        Those in the language of the interface come first. Where the server is busy there are none.
+        Those in the language of the interface come first; each is in the language of its document. Where the server is
+        busy there are none.
         """
         found = await self._service.library.list(caller, limit=_LOOKED_AT)
         # What is remembered is named by the very documents: nobody is told of one that it does not see.
@@ -73,6 +74,7 @@ class Examples:
         questions: dict[str, str] = {}  # by topic, so that no two ask for the same
         tries = 0
         for one in titled:
+            say = TEXTS[one.language if one.language in TEXTS else "en"]
             blocks = (await self._service.library.blocks(caller, one.id, 0, _BEGINNING)).blocks
             for topic in _topics(blocks, one.title or ""):
                 if len(questions) == _EXAMPLES or tries == _TRIES:
@@ -80,7 +82,7 @@ class Examples:
                 if topic.words.casefold() in questions:
                     continue
                 tries += 1
-                question = TEXTS[language]["example_about"].format(title=_shortened(one.title or ""), topic=topic.words)
+                question = say["example_about"].format(title=_shortened(one.title or ""), topic=topic.words)
                 cited = (await self._service.try_out(caller, question)).citations
                 if any(c.document == one.id and topic.start <= c.start < topic.end for c in cited):
                     questions[topic.words.casefold()] = question
@@ -99,7 +101,7 @@ def _topics(blocks: Sequence[BlockText], title: str) -> list[Topic]:
 def _tells(heading: str, title: str) -> bool:
     words = heading.casefold().split()
     named = heading.casefold() not in title.casefold() and "".join(words).replace("-", "").isalpha()
-    return named and words[0] not in STOP and 2 <= len(words) <= 5
+    return named and words[0] not in STOP and len(words) <= 5
 
 
 def _shortened(title: str) -> str:
