@@ -141,6 +141,30 @@ def test_conversations_are_found_renamed_and_deleted(visit, site):
     assert "conv=" not in page.url
 
 
+def test_a_long_list_is_read_to_its_end(visit, site):
+    asked, total = [], 620
+
+    def listed(route):
+        query = {name: int(value) for name, value in re.findall(r"(limit|offset)=(\d+)", route.request.url)}
+        asked.append(query["limit"])
+        there = range(query["offset"], min(query["offset"] + query["limit"], total))
+        one = {"origin": "page", "created": "2026-01-01T00:00:00Z", "changed": "2026-01-01T00:00:00Z", "turns": 1}
+        items = [one | {"id": f"{n:016x}", "title": f"Talk {n}"} for n in there]
+        route.fulfill(json={"total": total, "items": items})
+
+    page = visit()
+    page.route("**/api/v1/conversations?*", listed)
+    page.get_by_role("searchbox", name="Find a conversation").fill("talk")
+    picks, further = page.locator("#pin-nav .list .pick"), page.locator("#pin-nav .more")
+    for shown in (*range(50, total, 50), total):
+        expect(picks).to_have_count(shown)
+        if shown < total:
+            further.click()
+    expect(further).to_have_count(0)
+    assert max(asked) == 500
+    expect(picks.last).to_have_text("Talk 619")
+
+
 def test_documents_are_added_found_read_and_removed(visit, site):
     page = visit("/?view=documents")
     count = page.locator("#pin-library .find .count")

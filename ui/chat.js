@@ -70,8 +70,7 @@ async function refresh(done = false) {
   const mine = asked;
   const text = search.value.trim();
   try {
-    const query = new URLSearchParams({ text, origin: "page", limit: String(most) });
-    const found = await api(`/conversations?${query}`);
+    const found = await first("/conversations", { text, origin: "page" }, most);
     if (mine !== asked || (!done && list.querySelector("form, .sure"))) return;
     const here = found.items.find((conversation) => conversation.id === props.value);
     heading.hidden = !here;

@@ -37,6 +37,19 @@ async function api(path, options = {}) {
   return reply.headers.get("Content-Type").startsWith("application/json") ? reply.json() : reply;
 }
 
+// The first so many of a list, of which the API gives 500 at once.
+async function first(path, query, most) {
+  const items = [];
+  let total = Infinity;
+  while (items.length < Math.min(most, total)) {
+    const limit = Math.min(most - items.length, 500);
+    const found = await api(`${path}?${new URLSearchParams({ ...query, limit, offset: items.length })}`);
+    items.push(...found.items);
+    total = found.items.length ? found.total : items.length;
+  }
+  return { items, total };
+}
+
 function url(path) {
   return new URL(`api/v1${path}`, document.baseURI);
 }

@@ -61,7 +61,7 @@ async function refresh(done = false) {
       groups.replaceChildren(...["", ...mayShare].map((name) => make("option", { value: name }, name || say("everyone"))));
     }
     share.hidden = !mayShare.length;
-    const found = await api(`/documents?${new URLSearchParams({ text, limit: String(most) })}`);
+    const found = await first("/documents", { text }, most);
     if (mine !== asked || (!done && table.querySelector(".sure"))) return;
     count.textContent = say("shown", { n: found.items.length, total: found.total });
     further.hidden = found.total <= found.items.length;
