@@ -22,6 +22,7 @@ from rag.read import Reader, Similarity
 from rag.rows import ABOUT_RECEIPT
 
 if TYPE_CHECKING:
+    from rag.why import Why
     from rag.writer import Writer
 
 OFFERED = 24  # how many sentences of evidence a language model may cite
@@ -102,9 +103,9 @@ class Assistant:
         locked = Locked([], [])
         composed = Composed([], [], [], [], [])
         if is_clear(understood) and not resolved.choices:
-            vector = self.index.encoder.encode([understood.text[:20_000]])[0]
+            vectors = self.index.encoder.encode([understood.text[:20_000], understood.bare[:20_000]])
             clock.lap("encode")
-            retrieved = self.index.retrieve(understood.text, PASSAGES, where, within=within, vector=vector)
+            retrieved = self.index.retrieve(understood.text, PASSAGES, where, within=within, vector=vectors)
             clock.lap("search")
         documents = {r.document.id: r.document for r in retrieved}
         if retrieved:
@@ -146,6 +147,20 @@ class Assistant:
                     answer = said
             clock.lap("write")
         return answer.model_copy(update={"timing_ms": clock.laps()})
+
+    def why(self, question: str, quote: str) -> Why:
+        """Why a sentence is shown for a question, or why not; see `rag.why.why`.
+
+        Args:
+            question: as it would be asked.
+            quote: some words of the sentence.
+
+        Raises:
+            UsageError: no document holds these words, or the question is empty.
+        """
+        from rag.why import why
+
+        return why(self, question, quote)
 
     def _compose(self, question: Question, locked: Locked, documents: Mapping[str, Document]) -> Composed:
         """Rows where what was given to whom is asked and the documents list it, else the sentences that stand."""
