@@ -343,7 +343,13 @@ def _sessions(api: APIRouter, service: Service) -> None:
             caller = caller_of(request)
         except SignInError:
             return Session(user=None, role=None, accounts=exist)
-        return Session(user=caller.name, role=caller.role, groups=tuple(sorted(caller.groups)), accounts=exist)
+        return Session(
+            user=caller.name,
+            role=caller.role,
+            groups=tuple(sorted(caller.groups)),
+            may_share=await service.library.may_share(caller),
+            accounts=exist,
+        )
 
     @api.post("/session", tags=tags, status_code=204)
     async def sign_in(given: SignIn, request: Request) -> Response:

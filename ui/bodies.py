@@ -85,11 +85,17 @@ class SignIn(Model):
 
 
 class Session(Model):
-    """Who is signed in; ``accounts`` tells whether there is anything to sign in to."""
+    """Who is signed in.
+
+    Attributes:
+        may_share: the groups that documents may be shared with by this user.
+        accounts: whether there is anything to sign in to.
+    """
 
     user: str | None
     role: Role | None
     groups: tuple[str, ...] = ()
+    may_share: tuple[str, ...] = ()
     accounts: bool
 
 

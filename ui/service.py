@@ -250,6 +250,16 @@ class Service:
         after = self._sharing.sight(caller)
         return [after.hit(hit) for hit in hits if after.sees(hit.passage.document)]
 
+    async def try_out(self, caller: Caller, question: str) -> Answer:
+        """The answer to a question of our own making: it is not kept, and no language model words it."""
+        return await self._thinking.run(self._try_out, caller, question)
+
+    def _try_out(self, caller: Caller, question: str) -> Answer:
+        from rag.assistant import Assistant
+
+        sight = self._sharing.sight(caller)
+        return sight.answer(Assistant(self._assistant.index, self._assistant.reader).ask(question, within=sight.within))
+
     # answers
 
     async def answer(self, caller: Caller, answer: str) -> Turn:
