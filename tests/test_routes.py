@@ -28,6 +28,7 @@ OURS = """
 ++++++ POST /api/v1/session
 ++++++ DELETE /api/v1/session
 -+++++ POST /api/v1/search
+-+++++ POST /api/v1/why
 -000+0 POST /api/v1/ask
 -+++++ GET /api/v1/conversations
 -+++++ POST /api/v1/conversations
@@ -74,6 +75,7 @@ GRADIO = """
 BODIES = {
     "POST /api/v1/session": {"name": "rob", "password": PASSWORD},
     "POST /api/v1/search": {"query": "train"},
+    "POST /api/v1/why": {"question": "Who?", "quote": "Hollow Oak Trust"},
     "POST /api/v1/ask": {"question": "Who?", "conversation": "{conversation}"},
     "POST /api/v1/conversations": {"title": "x"},
     "PATCH /api/v1/conversations/{conversation}": {"title": "mine"},

@@ -70,6 +70,13 @@ class Search(Model):
     mode: Mode = "fused"
 
 
+class Trace(Model):
+    """A question, and some words of the sentence whose way to the answer is to be told."""
+
+    question: Annotated[str, Field(min_length=1, max_length=LONGEST, examples=["Who received grants in 2021?"])]
+    quote: Annotated[str, Field(min_length=1, max_length=LONGEST, examples=["had to work for the freedom to assemble"])]
+
+
 class Title(Model):
     """The title of a conversation."""
 
