@@ -225,6 +225,11 @@ def test_an_answer_goes_on_from_what_was_understood():
     assert resolve("Why less?", made_of(answers)).question == (
         "Why did NED give Vlast Media Group less in 2020 than in 2021?"
     )
+    topic, follow_up = "What is throat cancer?", "What are the symptoms?"
+    typed = turns(topic, follow_up)
+    understood = resolve(follow_up, typed[:1]).question
+    given = [typed[0], Answer(question=follow_up, status="answered", reason=None, text="", understood=understood)]
+    assert resolve("Is it treatable?", made_of(given)).question == resolve("Is it treatable?", typed).question
     # Asked as it was typed, a turn is not read in the light of those before it.
     alone = answers[1].model_copy(update={"understood": None, "question": "Where is the school in 2020?"})
     assert made_of([answers[0], alone])[1].followed is False

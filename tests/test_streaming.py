@@ -130,17 +130,16 @@ def test_leaving_takes_the_question_back_and_ends_the_models_work(service):
         stream = made.stream(LOCAL, BEES)
         await anext(stream)
         await stream.aclose()
+        stub.mode, stub.reply = "whole", GOOD
+        return await made.ask(LOCAL, BEES)  # by the only thread that there is for it
 
     with serving("word " * 400, mode="slow") as stub:
-        made = service(stub, seconds=60)
-        began = time.monotonic()
-        asyncio.run(leave(made))
-        assert stub.left.wait(10)
-        stub.mode, stub.reply = "whole", GOOD
-        turn = asyncio.run(made.ask(LOCAL, BEES))  # by the only thread that there is for it
+        made, began = service(stub, seconds=60), time.monotonic()
+        turn = asyncio.run(leave(made))
         assert time.monotonic() - began < 30
-        assert turn.answer.answerer.startswith("llm:stub")
-        assert asyncio.run(made.conversations(LOCAL)).total == 1
+        assert stub.left.wait(10)
+    assert turn.answer.answerer.startswith("llm:stub")
+    assert asyncio.run(made.conversations(LOCAL)).total == 1
 
 
 def test_a_cancelled_request_ends_the_models_work(service):
