@@ -263,16 +263,22 @@ def _auc(label: NDArray[np.int64], score: NDArray[np.float64]) -> float:
 
 
 def _best_threshold(table: Table, probability: NDArray[np.float64]) -> float:
-    """The threshold with the most questions answered by a right sentence, less those answered by a wrong one."""
-    best = [
-        (probability[part].max(), bool(table.label[part][probability[part].argmax()]))
-        for part in _by_question(table.question)
-    ]
+    """The threshold that serves askers best: right answers to what is told, silence on what is not.
 
-    def gain(threshold: float) -> int:
-        return sum(1 if right else -1 for score, right in best if score >= threshold)
-
-    return round(float(max(np.linspace(0.02, 0.98, 97), key=gain)), 2)
+    Of the thresholds whose sum of both shares is within one standard error of the best sum, the lowest: an answer that
+    is shown with its sentence can be checked, and one that is withheld cannot.
+    """
+    parts = list(_by_question(table.question))
+    best = np.array([probability[part].max() for part in parts])
+    right = np.array([bool(table.label[part][probability[part].argmax()]) for part in parts])
+    told = np.array([bool(table.label[part].any()) for part in parts])
+    grid = np.linspace(0.02, 0.98, 97)
+    answered = best >= grid[:, None]
+    found, silent = (answered & right)[:, told].mean(1), (~answered)[:, ~told].mean(1)
+    gain = found + silent
+    top = int(gain.argmax())
+    error = np.sqrt(found[top] * (1 - found[top]) / told.sum() + silent[top] * (1 - silent[top]) / (~told).sum())
+    return round(float(grid[gain >= gain[top] - error][0]), 2)
 
 
 def _sigmoid(raw: NDArray[np.float64]) -> NDArray[np.float64]:
