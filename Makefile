@@ -44,7 +44,7 @@ test: lint browser gate
 	$(BIN)/pytest tests/test_browser.py
 	$(BIN)/pytest tests/test_browser_writing.py
 	$(BIN)/pytest tests/test_report.py
-	$(BIN)/pytest --ignore-glob 'tests/test_browser*.py' --ignore tests/test_report.py
+	$(BIN)/pytest --numprocesses auto --ignore-glob 'tests/test_browser*.py' --ignore tests/test_report.py
 
 clean:
 	rm -rf .venv build dist *.egg-info *.index

@@ -10,6 +10,7 @@ from index.errors import PinciteError
 from rag.assistant import Assistant, open
 from rag.models import Answer, Citation, Claim, Evidence, Nearest, Note, Piece, Rejected, Row
 from rag.read import Reader
+from rag.why import Why
 
 __all__ = [
     "Answer",
@@ -24,5 +25,6 @@ __all__ = [
     "Reader",
     "Rejected",
     "Row",
+    "Why",
     "open",
 ]

@@ -12,7 +12,6 @@ from index.errors import UsageError
 from index.filters import Where
 from index.library import Index, Mode, Retrieved
 from index.models import Added, Document, Hit, Listed
-from rag.claims import is_bait
 from rag.compose import Composed, from_lists, from_sentences, left_out, nearest, silence, why_silent, written
 from rag.conversation import Resolved, resolve, turns
 from rag.learned import Trained
@@ -24,6 +23,7 @@ from rag.rows import ABOUT_RECEIPT
 
 if TYPE_CHECKING:
     from rag.llm import LlmSettings
+    from rag.why import Why
     from rag.writer import Writer
 
 OFFERED = 24  # how many sentences of evidence a language model may cite
@@ -128,15 +128,14 @@ class Assistant:
         locked = Locked([], [])
         composed = Composed([], [], [], [], [])
         if is_clear(understood) and not resolved.choices:
-            vector = self.index.encoder.encode([understood.text[:20_000]])[0]
+            vectors = self.index.encoder.encode([understood.text[:20_000], understood.bare[:20_000]])
             clock.lap("encode")
-            retrieved = self.index.retrieve(understood.text, PASSAGES, where, within=within, vector=vector)
+            retrieved = self.index.retrieve(understood.text, PASSAGES, where, within=within, vector=vectors)
             clock.lap("search")
         documents = {r.document.id: r.document for r in retrieved}
         if retrieved:
             rarity = dict(zip(understood.terms, self.index.engine.rarity(understood.terms), strict=True))
-            read = self.reader.read(understood, retrieved, rarity)
-            evidence = [e for e in read if not is_bait(documents[e.document].text[e.start : e.end])]
+            evidence = self.reader.read(understood, retrieved, rarity)
             clock.lap("read")
             locked = lock(understood, evidence, documents)
             composed = self._compose(understood, locked, documents)
@@ -175,6 +174,20 @@ class Assistant:
                     yield said
             clock.lap("write")
         yield answer.model_copy(update={"timing_ms": clock.laps()})
+
+    def why(self, question: str, quote: str) -> Why:
+        """Why a sentence is shown for a question, or why not; see `rag.why.why`.
+
+        Args:
+            question: as it would be asked.
+            quote: some words of the sentence.
+
+        Raises:
+            UsageError: no document holds these words, or the question is empty.
+        """
+        from rag.why import why
+
+        return why(self, question, quote)
 
     def _compose(self, question: Question, locked: Locked, documents: Mapping[str, Document]) -> Composed:
         """Rows where what was given to whom is asked and the documents list it, else the sentences that stand."""

@@ -6,6 +6,7 @@ tree can tell from any value.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -21,7 +22,10 @@ from rag.cues import CAUSE, DATE, DEFINES, LEANS, MONEY, NUMBER, PLACE
 from rag.question import Question
 from rag.read import Candidate, candidates
 from rag.scope import scope
+from rag.subject import about, held
 
+_BEGINNING = 5  # letters
+_YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
 _AGREEMENT = {"told": 2.0, "inherited": 1.0, "unknown": 0.0, "contradicted": -1.0}
 NAMES: tuple[str, ...] = (
     "cosine", "passage cosine", "lexical place", "vector place", "lexical share",
@@ -30,12 +34,16 @@ NAMES: tuple[str, ...] = (
     "cosine before", "cosine after", "terms before", "terms after",
     "cosine below best", "cosine order", "terms below best", "passage below best", "best cosine", "best terms",
     "place in document", "first in document", "period", "question terms", "wants all",
+    "rest told", "rest around", "rest", "given", "names given", "names in document", "terms in document", "number",
+    "bare cosine", "bare below best", "rest told loosely", "rest before",
 )  # fmt: skip
 
 # Signals of which more can only speak for a sentence; a learned model is held to that.
 RISING = frozenset(
     ("cosine", "passage cosine", "terms told", "terms around", "names told", "names around", "pairs told", "kind fits",
-     "cosine below best", "terms below best", "period", "best cosine", "best terms", "rarest told", "rarest around")
+     "cosine below best", "terms below best", "period", "best cosine", "best terms", "rarest told", "rarest around",
+     "bare cosine", "bare below best", "rest told loosely", "rest told", "rest around", "names given",
+     "names in document", "terms in document")
 )  # fmt: skip
 
 
@@ -60,6 +68,7 @@ def signals(
     told = [_share(wanted, _content(c.text)) for c in found]
     order = np.argsort(np.argsort([-c.cosine for c in found]))
     best_cosine = max(c.cosine for c in found)
+    best_bare = max(c.bare for c in found)
     best_terms = max(told)
     best_passage = max(r.cosine for r in retrieved)
     # Neighbours are looked up by place, not by order: two candidates may come from two passages.
@@ -84,6 +93,9 @@ def signals(
         hit, _, passage_cosine, _ = retrieved[c.rank - 1]
         previous, following = before.get(key), after.get(key)
         kind, row, first = _block(c.document, c.start)
+        # What the title, the first lines and the headings have said already, a sentence need not say again.
+        given = about(c.document) | _content(" ".join(hit.passage.headings))
+        rest = {t: w for t, w in wanted.items() if t not in given}
         agreement = scope(c.document).of(c.start, c.end).agreement(question.periods) if question.periods else None
         rows[n] = (
             c.cosine,
@@ -122,6 +134,18 @@ def signals(
             nan if agreement is None else _AGREEMENT[agreement],
             len(question.terms),
             float(question.wants_all),
+            _share(rest, own) if rest else nan,
+            _share(rest, around) if rest else nan,
+            len(rest),
+            _share(wanted, given),
+            _share(dict.fromkeys(named, 1.0), own | given) if named else nan,
+            _share(dict.fromkeys(named, 1.0), held(c.document)) if named else nan,
+            _share(wanted, held(c.document)),
+            float(bool(NUMBER.search(_YEAR.sub("", c.text)))),
+            c.bare,
+            c.bare - best_bare,
+            _loosely(rest, own) if rest else nan,
+            nan if previous is None or not rest else _share(rest, _content(found[previous].text)),
         )
     return found, rows
 
@@ -129,6 +153,12 @@ def signals(
 def _share(weights: dict[str, float], held: frozenset[str]) -> float:
     """The share of the weights whose terms are held."""
     return sum(w for t, w in weights.items() if t in held) / sum(weights.values())
+
+
+def _loosely(weights: dict[str, float], held: frozenset[str]) -> float:
+    """The share of the weights whose terms begin as a held one does: "founder" for "founded", and slips of the pen."""
+    beginnings = {t[:_BEGINNING] for t in held}
+    return sum(w for t, w in weights.items() if t in held or t[:_BEGINNING] in beginnings) / sum(weights.values())
 
 
 def _fits(question: Question, text: str, named: set[str]) -> float:
