@@ -137,7 +137,9 @@ def _signals(training: TrainingSet, index: Index, examples: Sequence[Example], f
         withheld = example.answerable and chance.random() < 0.25
         # Dropping a share of the others makes libraries of every size out of one large one.
         dropped = chance.random() * 0.95
-        found = index.retrieve(example.question, _DEPTH, vector=vector)
+        found = [  # the index may hold earlier versions of practice documents
+            r for r in index.retrieve(example.question, _DEPTH, vector=vector) if r.document.id in training.documents
+        ]
         rarity = dict(zip(question.terms, index.engine.rarity(question.terms), strict=True))
         library = [r for r in found if _keep(r, example, withheld, chance.random() > dropped)][:_READ]
         alone = [r for r in found if r.document.id == example.document]

@@ -175,19 +175,20 @@ class Assistant:
             clock.lap("write")
         yield answer.model_copy(update={"timing_ms": clock.laps()})
 
-    def why(self, question: str, quote: str) -> Why:
+    def why(self, question: str, quote: str, within: frozenset[str] | None = None) -> Why:
         """Why a sentence is shown for a question, or why not; see `rag.why.why`.
 
         Args:
             question: as it would be asked.
             quote: some words of the sentence.
+            within: the ids of the only documents that are looked at.
 
         Raises:
             UsageError: no document holds these words, or the question is empty.
         """
         from rag.why import why
 
-        return why(self, question, quote)
+        return why(self, question, quote, within)
 
     def _compose(self, question: Question, locked: Locked, documents: Mapping[str, Document]) -> Composed:
         """Rows where what was given to whom is asked and the documents list it, else the sentences that stand."""

@@ -13,6 +13,7 @@ from rag.question import Question, understand
 from rag.scope import scope
 
 _DEPTH = 1000  # passages among which a sentence's own is looked for
+_LIKELY = 200  # passages whose documents are looked through for the words of a quote
 _TOLD = 6  # signals that are told of
 
 Contributions = dict[str, float]
@@ -53,16 +54,21 @@ class Why(Model):
     shown: bool
 
 
-def why(assistant: Assistant, text: str, quote: str) -> Why:
+def why(assistant: Assistant, text: str, quote: str, within: frozenset[str] | None = None) -> Why:
     """Trace a sentence, given by some of its words, through a question.
+
+    Args:
+        text: the question.
+        quote: words of the sentence; of several that hold them, the first of the likeliest document.
+        within: the ids of the only documents that are looked at.
 
     Raises:
         UsageError: no document holds these words, or the question is empty.
     """
     question = understand(text)
-    document, place = _find(assistant, quote)
+    document, place = _find(assistant, quote, within)
     vectors = assistant.index.encoder.encode([question.text[:20_000], question.bare[:20_000]])
-    found = assistant.index.retrieve(question.text, _DEPTH, vector=vectors)
+    found = assistant.index.retrieve(question.text, _DEPTH, within=within, vector=vectors)
     rank = next((n for n, r in enumerate(found, 1) if _holds(r, document, place)), None)
     steps = _ranks(found[rank - 1] if rank else None, rank, PASSAGES)
     evidence: Evidence | None = None
@@ -76,7 +82,7 @@ def why(assistant: Assistant, text: str, quote: str) -> Why:
         enough = evidence.probability >= assistant.reader.threshold
         told = f"its probability is {evidence.probability:.2f}, and {assistant.reader.threshold:.2f} is needed"
         steps.append(Step(name="threshold", passed=enough, told=told, value=assistant.reader.threshold))
-    answer = assistant.ask(text)
+    answer = Assistant(assistant.index, assistant.reader).ask(text, within=within)  # no model has a say in it
     cited = [c.number for c in answer.citations if c.document == document.id and _overlap(c, place)]
     told = f"the answer cites it as [{cited[0]}]" if cited else _not_shown(answer.reason, bool(answer.rows))
     steps.append(Step(name="shown", passed=bool(cited), told=told))
@@ -92,13 +98,13 @@ def why(assistant: Assistant, text: str, quote: str) -> Why:
     )
 
 
-def _find(assistant: Assistant, quote: str) -> tuple[Document, Span]:
+def _find(assistant: Assistant, quote: str, within: frozenset[str] | None) -> tuple[Document, Span]:
     """The first sentence or row that holds the words, whatever space stands between them."""
     words = " ".join(quote.split()).casefold()
     if not words:
         raise UsageError("the quote is empty: give some words of the sentence that you ask about")
-    for listed in assistant.documents():
-        document = assistant.show(listed.id)
+    likely = assistant.index.retrieve(quote, _LIKELY, mode="lexical", within=within)
+    for document in {r.document.id: r.document for r in likely}.values():
         for block in document.blocks:
             units = [Span(block.start, block.end)]
             if block.kind != "row":

@@ -5,19 +5,13 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browsing import Site, browser, marked, raw_numbers, serious, visits
-from tests.serving import copied
+from tests.browsing import marked, raw_numbers, serious, visits
+from tests.serving import Site, copied
 from tests.stub_model import serving
 
 FERRY = "Who runs the ferry to Skerrow?"
 SENTENCE = "The ferry to Skerrow is run by Captain Ebba Lindqvist."
 BEES = "How much did the Hollow Oak Trust give the Bramble Bee Society in 2021?"
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    with browser() as launched:
-        yield launched
 
 
 @pytest.fixture(scope="module")

@@ -66,5 +66,14 @@ def test_every_link_and_picture_is_there():
             assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
+def test_every_picture_of_the_page_is_made_by_the_script_and_shown():
+    script = (ROOT / "docs" / "screenshots.py").read_text(encoding="utf-8")
+    made = set(re.findall(r'shoot\(page, "([\w-]+)"\)', script))
+    shown = set(re.findall(r"docs/images/([\w-]+)\.png", README)) - {"architecture"}
+    kept = {path.stem for path in (ROOT / "docs" / "images").glob("*.png")} - {"architecture"}
+    assert made == kept == shown
+    assert {"chat", "source", "table", "pdf", "refusal", "dark", "mobile"} <= shown
+
+
 def test_the_ci_runs_what_the_readme_says():
     assert "make test" in (ROOT / ".ci" / "run").read_text()

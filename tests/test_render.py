@@ -118,14 +118,15 @@ def test_a_list_is_a_table_with_a_chip_in_each_row():
 
 
 def test_a_refusal_has_no_chips_and_says_what_is_near():
-    note = Note(kind="other_period", text="Only for 2020:", citations=(citation(1, "In 2020 it was six."),))
+    note = Note(kind="other_period", text="Only for 2020:", citations=(citation(1, "Total\n\nIn 2020\nit was six."),))
     tree = Tree(answer_html(refused(nearest=(NEAR,), notes=(note,)), "a", {}))
     assert not tree.classed("cite")
     assert "The documents do not say." in tree.text()
     assert "nothing in the documents answers this" in tree.text()
     assert "None of them is an answer" in tree.text()
     assert [b["class"] for b in tree.classed("read")] == ["read cite-a-1", f"read near-{'e' * 16}-5-20"]
-    assert tree.text("blockquote") == "In 2020 it was six.A passage nearby."
+    assert tree.text("blockquote") == "TotalIn 2020 it was six.A passage nearby."
+    assert len(tree.all("br")) == 1, "a heading is not run into its paragraph"
 
 
 def test_notes_stand_beneath_an_answer_with_chips_of_their_own():

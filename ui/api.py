@@ -16,8 +16,9 @@ from index.errors import PinciteError
 from index.filters import parse_where
 from index.models import Added, Model
 from rag.models import Answer, Claim, Piece
+from rag.why import Why
 from ui import problems, render
-from ui.bodies import EXAMPLE, ID, Groups, Question, Search, Session, SignIn, Title
+from ui.bodies import EXAMPLE, ID, Groups, Question, Search, Session, SignIn, Title, Trace
 from ui.library import MOST_LISTED
 from ui.limits import Rates
 from ui.models import (
@@ -117,6 +118,11 @@ def _questions(api: APIRouter, service: Service) -> None:
         headers = {"X-Answer-Id": ids[0], "X-Conversation-Id": asked.conversation or ids[1]}
         events = _events(service.stream(*given, ids, alone=asked.alone))
         return StreamingResponse(events, headers=headers, media_type="text/event-stream")
+
+    @api.post("/why", tags=["questions"], response_model=Why)
+    async def why(asked: Trace, caller: Who) -> Response:
+        """Why a sentence is shown for a question, or at which step it was stopped."""
+        return _json(await service.why(caller, asked.question, asked.quote))
 
     @api.post("/search", tags=["questions"], response_model=Hits)
     async def search(asked: Search, caller: Who) -> Response:
@@ -343,7 +349,13 @@ def _sessions(api: APIRouter, service: Service) -> None:
             caller = caller_of(request)
         except SignInError:
             return Session(user=None, role=None, accounts=exist)
-        return Session(user=caller.name, role=caller.role, groups=tuple(sorted(caller.groups)), accounts=exist)
+        return Session(
+            user=caller.name,
+            role=caller.role,
+            groups=tuple(sorted(caller.groups)),
+            may_share=await service.library.may_share(caller),
+            accounts=exist,
+        )
 
     @api.post("/session", tags=tags, status_code=204)
     async def sign_in(given: SignIn, request: Request) -> Response:

@@ -70,6 +70,13 @@ class Search(Model):
     mode: Mode = "fused"
 
 
+class Trace(Model):
+    """A question, and some words of the sentence whose way to the answer is to be told."""
+
+    question: Annotated[str, Field(min_length=1, max_length=LONGEST, examples=["Who received grants in 2021?"])]
+    quote: Annotated[str, Field(min_length=1, max_length=LONGEST, examples=["had to work for the freedom to assemble"])]
+
+
 class Title(Model):
     """The title of a conversation."""
 
@@ -85,11 +92,17 @@ class SignIn(Model):
 
 
 class Session(Model):
-    """Who is signed in; ``accounts`` tells whether there is anything to sign in to."""
+    """Who is signed in.
+
+    Attributes:
+        may_share: the groups that documents may be shared with by this user.
+        accounts: whether there is anything to sign in to.
+    """
 
     user: str | None
     role: Role | None
     groups: tuple[str, ...] = ()
+    may_share: tuple[str, ...] = ()
     accounts: bool
 
 

@@ -46,8 +46,11 @@ function look(view) {
   if (view === "documents") document.dispatchEvent(new CustomEvent("pin:documents"));
 }
 
+// The conversations on a phone: while they are open, what lies beside them only closes them.
 function drawer(open) {
+  if (document.body.classList.contains("pin-drawer") === open) return;
   document.body.classList.toggle("pin-drawer", open);
+  document.querySelector("#pin-main").inert = open;
   document.querySelector("#pin-menu")?.setAttribute("aria-expanded", String(open));
   if (open) side.querySelector("button").focus();
 }
@@ -67,8 +70,7 @@ async function refresh(done = false) {
   const mine = asked;
   const text = search.value.trim();
   try {
-    const query = new URLSearchParams({ text, origin: "page", limit: String(most) });
-    const found = await api(`/conversations?${query}`);
+    const found = await first("/conversations", { text, origin: "page" }, most);
     if (mine !== asked || (!done && list.querySelector("form, .sure"))) return;
     const here = found.items.find((conversation) => conversation.id === props.value);
     heading.hidden = !here;
@@ -145,10 +147,10 @@ function remove(row, conversation) {
 async function change(path, options, done) {
   try {
     await api(path, options);
-    announce(say(done));
+    tell(say(done));
     return true;
   } catch (error) {
-    announce(why(error, say("failed")));
+    tell(why(error, say("failed")));
     return false;
   }
 }
@@ -206,30 +208,41 @@ function told(button, words) {
 
 const bar = await appeared("#pin-bar");
 const heading = make("h1", { class: "name", hidden: true });
-const takeAway = ["markdown", "html"].map((format) => make("button", {
-  type: "button", class: `export ${format}`, title: say("exported"),
-  onclick: async () => {
-    try {
-      await save(`/conversations/${props.value}/export?format=${format}&language=${LANGUAGE}`);
-    } catch (error) {
-      announce(why(error, say("failed")));
-    }
-  },
-  hidden: true,
-}, say(`export_${format}`)));
+const takeAway = make("details", { class: "export", hidden: true },
+  make("summary", { title: say("exported") }, say("export")),
+  make("div", {}, ...["markdown", "html"].map((format) => make("button", {
+    type: "button", class: format, onclick: async () => {
+      takeAway.open = false;
+      try {
+        await save(`/conversations/${props.value}/export?format=${format}&language=${LANGUAGE}`);
+      } catch (error) {
+        tell(why(error, say("failed")));
+      }
+    },
+  }, say(`export_${format}`)))),
+);
 bar.replaceChildren(
   make("button", {
     type: "button", id: "pin-menu", class: "icon menu", "aria-label": say("menu"), "aria-expanded": "false",
     "aria-controls": "pin-nav", onclick: () => drawer(!document.body.classList.contains("pin-drawer")),
   }),
-  heading, ...takeAway,
+  heading, takeAway,
 );
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && document.body.classList.contains("pin-drawer")) {
+  if (event.key !== "Escape") return;
+  if (takeAway.open) {
+    event.preventDefault();
+    takeAway.open = false;
+    takeAway.querySelector("summary").focus();
+  } else if (document.body.classList.contains("pin-drawer")) {
     event.preventDefault();
     drawer(false);
     document.querySelector("#pin-menu").focus();
   }
+}, { signal: document.pinChat.signal });
+document.addEventListener("click", (event) => {
+  if (!takeAway.contains(event.target)) takeAway.open = false;
+  if (!event.target.closest("#pin-side, #pin-menu")) drawer(false);
 }, { signal: document.pinChat.signal });
 
 async function who() {
@@ -247,7 +260,7 @@ async function who() {
 // A source that was opened while the first answer of a conversation was written stays in the address.
 function opened() {
   if (address() !== props.value) goTo(props.value, address() ? "" : window.location.hash.slice(1));
-  for (const button of takeAway) button.hidden = !props.value;
+  takeAway.hidden = !props.value;
   refresh();
 }
 watch("value", opened);

@@ -147,6 +147,28 @@ def ask(
 
 
 @cli.command()
+@click.argument("question")
+@click.argument("quote")
+@index_option
+@click.option("--reader", default=None, help="Which reader proposes evidence: similarity, if left out, or trained.")
+@json_option
+def why(question: str, quote: str, folder: Path | None, reader: str | None, as_json: bool) -> None:
+    """Tell why the sentence that holds the words QUOTE is shown for a QUESTION, or what stopped it."""
+    from ui.settings import load
+
+    with _assistant(load(index=folder, reader=reader)) as assistant:
+        found = assistant.why(question, quote)
+    if as_json:
+        click.echo(found.model_dump_json())
+        return
+    click.echo(f"{found.source}:{found.start}-{found.end}\n  {_short(found.quote)}\n")
+    for step in found.steps:
+        click.echo(f"{'+' if step.passed else '-'} {step.name}: {step.told}")
+    for name, share in found.contributions.items():
+        click.echo(f"    {name}: {share:+.3f}")
+
+
+@cli.command()
 @click.argument("query")
 @index_option
 @_where_option

@@ -203,9 +203,14 @@ def _nearest(nearest: Sequence[Nearest], say: Mapping[str, str]) -> list[str]:
 
 def _passage(title: str, quote: str, target: str, say: Mapping[str, str]) -> str:
     return (
-        f'<li><p class="from">{_text(title)}</p><blockquote>{_text(quote)}</blockquote>'
+        f'<li><p class="from">{_text(title)}</p><blockquote>{_quoted(quote)}</blockquote>'
         f'<button type="button" class="read {target}">{say["read_in_document"]}</button></li>'
     )
+
+
+def _quoted(words: str) -> str:
+    """Words of a document, with its headings and paragraphs on lines of their own."""
+    return "<br>".join(_text(part) for part in words.split("\n\n") if part.strip())
 
 
 def _kind(note: Note) -> str:

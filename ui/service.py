@@ -17,6 +17,7 @@ from index.library import Mode
 from index.models import Document, Hit
 from rag.models import Answer, Citation, Piece
 from rag.question import LONGEST
+from rag.why import Why
 from ui.accounts import Accounts
 from ui.library import GONE, PDF, Library, around
 from ui.limits import Rates
@@ -249,6 +250,31 @@ class Service:
         hits = self._assistant.search(query, k, dict(where) if where else None, mode, sight.within)
         after = self._sharing.sight(caller)
         return [after.hit(hit) for hit in hits if after.sees(hit.passage.document)]
+
+    async def why(self, caller: Caller, question: str, quote: str) -> Why:
+        """Why a sentence of what the caller may see is shown for a question, or why not; see `Assistant.why`.
+
+        Raises:
+            UsageError: the question or the quote is empty or too long, or no such sentence is to be seen.
+            TooManyError, BusyError: not now.
+        """
+        self._rates.take(caller.name)
+        if len(question) > LONGEST or len(quote) > LONGEST:
+            raise UsageError(f"a question and a quote take {LONGEST:,} characters each: shorten them")
+        return await self._thinking.run(self._why, caller, question, quote)
+
+    def _why(self, caller: Caller, question: str, quote: str) -> Why:
+        return self._assistant.why(question, quote, self._sharing.sight(caller).within)
+
+    async def try_out(self, caller: Caller, question: str) -> Answer:
+        """The answer to a question of our own making: it is not kept, and no language model words it."""
+        return await self._thinking.run(self._try_out, caller, question)
+
+    def _try_out(self, caller: Caller, question: str) -> Answer:
+        from rag.assistant import Assistant
+
+        sight = self._sharing.sight(caller)
+        return sight.answer(Assistant(self._assistant.index, self._assistant.reader).ask(question, within=sight.within))
 
     # answers
 
