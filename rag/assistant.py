@@ -12,7 +12,6 @@ from index.errors import UsageError
 from index.filters import Where
 from index.library import Index, Mode, Retrieved
 from index.models import Added, Document, Hit, Listed
-from rag.claims import is_bait
 from rag.compose import Composed, from_lists, from_sentences, left_out, nearest, silence, why_silent, written
 from rag.conversation import Resolved, resolve, turns
 from rag.learned import Trained
@@ -136,8 +135,7 @@ class Assistant:
         documents = {r.document.id: r.document for r in retrieved}
         if retrieved:
             rarity = dict(zip(understood.terms, self.index.engine.rarity(understood.terms), strict=True))
-            read = self.reader.read(understood, retrieved, rarity)
-            evidence = [e for e in read if not is_bait(documents[e.document].text[e.start : e.end])]
+            evidence = self.reader.read(understood, retrieved, rarity)
             clock.lap("read")
             locked = lock(understood, evidence, documents)
             composed = self._compose(understood, locked, documents)

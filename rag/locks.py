@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from index.models import Document
 from index.terms import content_terms
+from rag.claims import is_bait
 from rag.cues import DATE, MONEY, NUMBER, SUPERLATIVE, TOTAL
 from rag.models import Evidence
 from rag.question import Question
@@ -56,6 +57,8 @@ def barred(question: Question, document: Document, e: Evidence) -> str | None:
     text = document.text[e.start : e.end]
     if text.endswith("?"):
         return "it is a question"
+    if is_bait(text):
+        return "it gives orders to a program that reads it"
     if _is_heading(document, e.start):
         return "it is a heading, which names a subject but states nothing"
     if not _fits(question, text):
