@@ -62,7 +62,7 @@ class Table(NamedTuple):
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="The folder of public data.")
 @click.option("--work", type=click.Path(path_type=Path), required=True, help="Where checkpoints are kept.")
-@click.option("--questions", type=int, default=1200, show_default=True, help="Learn from so many of each set.")
+@click.option("--questions", type=int, default=800, show_default=True, help="Learn from so many of each set.")
 def main(data: Path, work: Path, questions: int) -> None:
     """Train the reader on the public train sets and write its weights and scores."""
     training = read(data)

@@ -233,7 +233,7 @@ def open(folder: str | Path, reader: str | None = None, llm: LlmSettings | None 
         UsageError: there is no reader of that name, or the language model is not set as it must be.
         StoreError: the index cannot be used.
     """
-    reader = reader or Similarity.name
+    reader = reader or Trained.name
     if reader not in READERS:
         raise UsageError(f"there is no reader {reader!r}: use one of {', '.join(READERS)}")
     writer = _writer(llm)

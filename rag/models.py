@@ -138,6 +138,6 @@ class Answer(Model):
     confidence: float = 0.0
     understood: str | None = None
     choices: tuple[str, ...] = ()
-    answerer: str = "similarity"
+    answerer: str = "trained"
     generation: str = ""
     timing_ms: dict[str, float] = {}

@@ -125,7 +125,7 @@ def show(document: str, folder: Path | None, as_json: bool) -> None:
 @click.argument("question")
 @index_option
 @_where_option
-@click.option("--reader", default=None, help="Which reader proposes evidence: similarity, if left out, or trained.")
+@click.option("--reader", default=None, help="Which reader proposes evidence: trained, if left out, or similarity.")
 @model_options
 @no_model_option
 @json_option
@@ -150,7 +150,7 @@ def ask(
 @click.argument("question")
 @click.argument("quote")
 @index_option
-@click.option("--reader", default=None, help="Which reader proposes evidence: similarity, if left out, or trained.")
+@click.option("--reader", default=None, help="Which reader proposes evidence: trained, if left out, or similarity.")
 @json_option
 def why(question: str, quote: str, folder: Path | None, reader: str | None, as_json: bool) -> None:
     """Tell why the sentence that holds the words QUOTE is shown for a QUESTION, or what stopped it."""
