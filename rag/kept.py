@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from threading import Lock
 from typing import TypeVar
 
 from index.models import Document
@@ -16,16 +17,19 @@ _MOST = 512  # documents; the one that was used longest ago makes room
 def per_document(work: Callable[[Document], T]) -> Callable[[Document], T]:
     """Keep the results of a function of a document, by its id and source; neither ever gets another text."""
     kept: dict[tuple[str, str], T] = {}
+    lock = Lock()  # questions are answered side by side; the work itself is done outside of it, twice at worst
 
     @wraps(work)
     def remembered(document: Document) -> T:
         key = (document.id, document.source)
-        found = kept.pop(key, None)  # another thread may have taken it: then it is worked out again
+        with lock:
+            found = kept.pop(key, None)
         if found is None:
             found = work(document)
-        kept[key] = found
-        if len(kept) > _MOST:
-            kept.pop(next(iter(kept)), None)
+        with lock:
+            kept[key] = found
+            while len(kept) > _MOST:
+                del kept[next(iter(kept))]
         return found
 
     return remembered

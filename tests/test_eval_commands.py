@@ -150,7 +150,7 @@ def test_a_run_asks_no_model_that_it_was_not_told_of(
         named = ("--llm-base-url", stub.url, "--llm-model", "stub")
         output = call("run", corpus / "cases.jsonl", "--out", tmp_path / "with", *named).output
         assert stub.asked
-    assert "similarity+llm:stub:" in output
+    assert "trained+llm:stub:" in output
 
 
 def test_the_gate_by_command(product: Path, tmp_path: Path) -> None:
