@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.encode import Encoder
+from index.engine import DocumentStore
 from index.errors import DocumentError, UsageError
 from index.load import load_bytes, read
 from index.models import Added, Document, Outcome, Passage, Span
 from index.records import Entry
 from index.split import context, split
-from index.store import Store
 from index.terms import terms
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def sources(paths: Iterable[str | Path]) -> list[tuple[str, Path]]:
 class Ingest:
     """One run of adding, under the writer's lock."""
 
-    def __init__(self, store: Store, encoder: Encoder) -> None:
+    def __init__(self, store: DocumentStore, encoder: Encoder) -> None:
         self._store = store
         self._encoder = encoder
         self._versions = _Versions(store)
@@ -190,7 +190,7 @@ class _Versions:
     Broder, "On the resemblance and containment of documents", 1997.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: DocumentStore) -> None:
         self._store = store
         self._lsh: MinHashLSH | None = None
         self._hashes: dict[str, MinHash] = {}

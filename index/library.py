@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.encode import Encoder, Vectors, unit
-from index.engine import LocalEngine, Within
+from index.engine import Engine, Within, open_engine
 from index.errors import UsageError
-from index.filters import Where, sql_where
+from index.filters import Where, conditions
 from index.ingest import Ingest, sources
 from index.models import Added, Document, Hit, Listed
 from index.records import Stored
@@ -44,16 +44,16 @@ class _Ranks(NamedTuple):
 
 
 class Index:
-    """The documents of one folder, searchable. Close it, or use it in a ``with`` block."""
+    """The documents of one folder, or of a library in Milvus, searchable. Close it, or use it in a ``with`` block."""
 
-    def __init__(self, folder: Path, encoder: Encoder | None = None) -> None:
-        """Open the index in a folder, making it where there is none.
+    def __init__(self, place: str | Path, encoder: Encoder | None = None) -> None:
+        """Open the index in a folder or at an address such as milvus://HOST:19530/NAME, making it where there is none.
 
         Raises:
             StoreError: it was made by another encoder or a newer version, or it cannot be read.
         """
         self.encoder = encoder or Encoder()
-        self.engine = LocalEngine(folder, self.encoder.id, self.encoder.dim)
+        self.engine: Engine = open_engine(place, self.encoder.id, self.encoder.dim)
         self._adding = threading.Lock()
 
     def __enter__(self) -> Index:
@@ -63,7 +63,7 @@ class Index:
         self.close()
 
     def close(self) -> None:
-        """Close its files."""
+        """Close its files and connections."""
         self.engine.close()
 
     def add(self, paths: str | Path | Iterable[str | Path]) -> list[Added]:
@@ -165,7 +165,7 @@ class Index:
         if k < 1:
             raise UsageError(f"k is {k}: ask for 1 passage or more")
         where = where or {}
-        sql_where(where)
+        conditions(where)
         depth = max(DEPTH, k)
         terms = content_terms(query[:20_000])[:_LONGEST_QUERY]
         lexical = self.engine.lexical(terms, depth, where, within) if mode != "dense" else []
@@ -234,6 +234,6 @@ def fuse(*rankings: Sequence[int]) -> list[tuple[int, float]]:
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
 
 
-def open(folder: str | Path) -> Index:
-    """Open the index in a folder, making it where there is none."""
-    return Index(Path(folder))
+def open(place: str | Path) -> Index:
+    """Open the index in a folder or at an address in Milvus, making it where there is none."""
+    return Index(place)

@@ -179,8 +179,12 @@ class _Clock:
         return {**self._laps, "total": round((perf_counter() - self._start) * 1000, 3)}
 
 
-def open(folder: str | Path, reader: str = Similarity.name) -> Assistant:
-    """Open an assistant on the index in a folder, making the index where there is none.
+def open(index: str | Path, reader: str = Similarity.name) -> Assistant:
+    """Open an assistant on an index, making it where there is none.
+
+    Args:
+        index: a folder, or an address in Milvus such as milvus://HOST:19530/NAME.
+        reader: the name of the reader that proposes evidence.
 
     Raises:
         UsageError: there is no reader of that name.
@@ -188,7 +192,7 @@ def open(folder: str | Path, reader: str = Similarity.name) -> Assistant:
     """
     if reader not in READERS:
         raise UsageError(f"there is no reader {reader!r}: use one of {', '.join(READERS)}")
-    return Assistant(Index(Path(folder)), READERS[reader](), _writer())
+    return Assistant(Index(index), READERS[reader](), _writer())
 
 
 def _writer() -> Writer | None:

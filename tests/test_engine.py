@@ -5,6 +5,7 @@ import multiprocessing
 import sqlite3
 import threading
 import time
+import uuid
 
 import numpy as np
 import pytest
@@ -12,40 +13,33 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from index.engine import Engine, LocalEngine
+from index.encode import unit
+from index.engine import LocalEngine
 from index.errors import DamagedError, LockedError, NewerFormatError, StoreError, UsageError, WrongEncoderError
-from index.records import Entry
+from index.records import Entry, Source
 from index.split import split
 from index.store import DATABASE
+from index.terms import terms
 from tests.conftest import document
-
-DIM = 8
-WORDS = "amber birch cedar delta ember fjord grove haven inlet jetty".split()
+from tests.engines import DIM, WORDS, Lite, entry, sources, vector
 
 
-def vector(word: str) -> np.ndarray:
-    """A readable vector: one axis a word."""
-    row = np.full(DIM, 0.01, np.float32)
-    row[WORDS.index(word) % DIM] = 1
-    return row / np.linalg.norm(row)
+@pytest.fixture(scope="module")
+def lite(tmp_path_factory):
+    server = Lite(tmp_path_factory.mktemp("lite") / "data")
+    server.start()
+    yield server
+    server.kill()
 
 
-def entry(word: str, source: str | None = None, **known: object) -> Entry:
-    made = document(f"The {word} stands here. It says {word} twice.", source or f"{word}.txt", **known)
-    passages = split(made)
-    inner = [np.array([vector(word)] * len(p.sentences)) for p in passages]
-    return Entry(made, passages, np.array([vector(word)] * len(passages)), inner, origin="here")
-
-
-@pytest.fixture(params=["local"])
+@pytest.fixture(params=["local", "milvus-lite"])
 def engine(request, tmp_path):
-    made = LocalEngine(tmp_path / "x.index", "fake", DIM)
+    if request.param == "local":
+        made = LocalEngine(tmp_path / "x.index", "fake", DIM)
+    else:
+        made = request.getfixturevalue("lite").open(f"x{uuid.uuid4().hex}")
     yield made
     made.close()
-
-
-def sources(engine: Engine, found: list[tuple[int, float]]) -> list[str]:
-    return [d.source for _, d in engine.get([key for key, _ in found])]
 
 
 class TestContract:
@@ -116,6 +110,131 @@ class TestContract:
         assert found == made.document
         rows = stored.sentence_vectors.astype(np.float32)
         assert np.allclose(rows / np.linalg.norm(rows, axis=1, keepdims=True), made.sentence_vectors[0], atol=0.01)
+
+    def test_only_documents_that_are_named_are_searched(self, engine):
+        for word in WORDS[:3]:
+            engine.upsert(entry(word))
+        some = frozenset([entry("birch").document.id])
+        assert sources(engine, engine.dense(vector("amber"), 9, {}, some)) == ["birch.txt"]
+        assert sources(engine, engine.lexical(["stand"], 9, {}, some)) == ["birch.txt"]
+        assert engine.dense(vector("amber"), 9, {}, frozenset()) == engine.lexical(["stand"], 9, {}, frozenset()) == []
+
+    def test_names_with_signs_of_other_languages_are_only_names(self, engine):
+        names = ['a "b"/c', "it's", "back\\slash", "100%_x", "новости/день.txt", "tab\tnew\nline", "x' or 1 == 1 or 'x"]
+        for word, name in zip(WORDS, names, strict=False):
+            engine.upsert(entry(word, name, publisher=name))
+        for word, name in zip(WORDS, names, strict=False):
+            assert sources(engine, engine.dense(vector("amber"), 99, {"source": name})) == [name], name
+            assert sources(engine, engine.lexical([word], 99, {"publisher": f"={name}"})) == [name], name
+            assert engine.store.find(name) == entry(word).document.id
+
+    def test_equal_scores_are_in_the_order_of_adding(self, engine):
+        for number in (3, 1, 2):
+            made = document("The amber stands here.\n\n" + "It is so. " * number, f"{number}.txt", id=f"{number:016}")
+            passages = split(made)[:1]
+            inner = [np.array([vector("amber")] * len(p.sentences)) for p in passages]
+            engine.upsert(Entry(made, passages, np.array([vector("amber")]), inner))
+        assert sources(engine, engine.dense(vector("amber"), 9, {})) == ["3.txt", "1.txt", "2.txt"]
+
+    def test_rare_terms_weigh_more(self, engine):
+        for word in WORDS[:4]:
+            engine.upsert(entry(word))
+        common, rare, unknown = engine.rarity(["stand", "cedar", "zebra"])
+        assert 0 <= common < rare < unknown
+
+    def test_terms_of_every_kind_are_found(self, engine):
+        made = document("Выборы 2021 года стоили 3.5 млн. 東京都庁 xylophone naïve.", "a.txt")
+        inner = [np.array([vector("amber")] * len(p.sentences)) for p in split(made)]
+        engine.upsert(Entry(made, split(made), np.array([vector("amber")] * len(split(made))), inner))
+        engine.upsert(entry("birch"))
+        for word in ("выбор", "2021", "3.5", "東京", "都庁", "xylophone", "naïve"):
+            assert sources(engine, engine.lexical(terms(word), 9, {})) == ["a.txt"], word
+        assert engine.lexical(["3"], 9, {}) == []
+
+    def test_a_long_document_comes_back_whole(self, engine):
+        text = "\n\n".join(f"Абзац {n} of a long report says what happened on day {n}. 🦊" for n in range(900))
+        made = document(text, "long.txt", title="A long report")
+        passages = split(made)
+        chance = np.random.default_rng(7)
+        vectors = unit(chance.normal(size=(len(passages), DIM)).astype(np.float32))
+        inner = [unit(chance.normal(size=(len(p.sentences), DIM)).astype(np.float32)) for p in passages]
+        file = bytes(range(256)) * 300
+        engine.upsert(Entry(made, passages, vectors, inner, bytes(1024), [], "here", file))
+        assert engine.document(made.id) == engine.store.document(made.id) == made
+        assert engine.store.original(made.id) == file
+        assert list(engine.store.minhashes()) == [(made.id, bytes(1024))]
+        found = engine.passages_of(made.id)
+        assert [p.passage for p in found] == passages
+        assert np.array_equal(np.array([p.vector for p in found]), vectors.astype(np.float16))
+        ((best, _),) = engine.get([key for key, _ in engine.dense(vectors[200], 1, {})])
+        assert best.passage == passages[200]
+
+
+class TestNames:
+    """Sources and the documents that they hold."""
+
+    def test_a_second_source_of_a_text_is_another_name_of_it(self, engine):
+        made = entry("amber", "reports/a.txt", publisher="RT")
+        engine.upsert(made)
+        before = engine.snapshot()
+        engine.store.alias("copies/b.txt", "there", "f00", made.document.id)
+        assert engine.snapshot() != before
+        assert engine.store.source("copies/b.txt") == Source("there", "f00", made.document.id)
+        assert engine.store.about(made.document.id) == (["copies/b.txt", "reports/a.txt"], 1)
+        assert list(engine.store.named()) == [("copies/b.txt", made.document.id), ("reports/a.txt", made.document.id)]
+        (one,) = engine.store.listing({})
+        assert (one.source, one.also, one.characters, one.passages) == (
+            "reports/a.txt",
+            ("copies/b.txt",),
+            len(made.document.text),
+            1,
+        )
+        engine.upsert(entry("birch"))
+        for where, expected in [("copies", 1), ("reports/a.txt", 1), ("other", 0), ("!=copies/", 0)]:
+            found = sources(engine, engine.dense(vector("amber"), 9, {"source": where}))
+            assert found.count("reports/a.txt") == expected, where
+            assert len([x for x in engine.store.listing({"source": where}) if x.also]) == expected, where
+
+    def test_a_document_stays_under_the_source_that_is_left_to_it(self, engine):
+        made = entry("amber", "a.txt")
+        engine.upsert(made)
+        engine.store.alias("z.txt", "there", "f00", made.document.id)
+        assert sources(engine, engine.dense(vector("amber"), 1, {})) == ["a.txt"]
+        engine.upsert(entry("birch", "a.txt"), replaces=made.document.id)
+        engine.follow()
+        assert engine.store.find("a.txt") == entry("birch").document.id
+        assert engine.store.find("z.txt") == made.document.id
+        assert sources(engine, engine.dense(vector("amber"), 1, {})) == ["z.txt"]
+        assert sources(engine, engine.dense(vector("amber"), 9, {"source": "a.txt"})) == ["a.txt"]
+        assert sources(engine, engine.lexical(["amber"], 9, {"source": "z.txt"})) == ["z.txt"]
+        assert engine.document(made.document.id).source == engine.store.listing({})[1].source == "z.txt"
+        engine.store.alias("z.txt", "there", "f00", entry("birch").document.id, replaces=made.document.id)
+        assert not engine.store.has(made.document.id)
+        assert sources(engine, engine.dense(vector("amber"), 9, {})) == ["a.txt"]
+        assert engine.check() == []
+
+    def test_versions_are_known_from_both_sides_while_both_are_there(self, engine):
+        old, new = entry("amber", "old.txt"), entry("birch", "new.txt")
+        engine.upsert(old)
+        engine.upsert(new._replace(near=[(old.document.id, 0.75)]))
+        (near,) = engine.store.near(new.document.id)
+        assert (near.document, near.source, near.similarity) == (old.document.id, "old.txt", 0.75)
+        assert [n.source for n in engine.store.near(old.document.id)] == ["new.txt"]
+        assert [len(one.near) for one in engine.store.listing({})] == [1, 1]
+        engine.delete(old.document.id)
+        assert engine.store.near(new.document.id) == ()
+        assert [len(one.near) for one in engine.store.listing({})] == [0]
+
+    def test_names_find_documents_or_say_why_not(self, engine):
+        made = entry("amber")
+        engine.upsert(made)
+        assert engine.store.find("amber.txt") == engine.store.find(made.document.id[:8]) == made.document.id
+        for unknown in ("nothing.txt", made.document.id[:5], "0" * 16):
+            with pytest.raises(UsageError, match="see `pincite list`"):
+                engine.store.find(unknown)
+        assert engine.store.source("nothing.txt") is None
+        assert engine.store.document("0" * 16) is None
+        assert engine.store.original(made.document.id) is None
 
 
 class Random(RuleBasedStateMachine):
@@ -324,12 +443,3 @@ def test_a_write_that_fails_leaves_the_earlier_state(tmp_path):
         engine.upsert(entry("amber"))  # the same id again, which the caller should have noticed
     assert engine.snapshot() == before
     assert engine.check() == []
-
-
-def test_names_find_documents_or_say_why_not(tmp_path):
-    engine = LocalEngine(tmp_path, "fake", DIM)
-    made = entry("amber")
-    engine.upsert(made)
-    assert engine.store.find("amber.txt") == engine.store.find(made.document.id[:8]) == made.document.id
-    with pytest.raises(UsageError, match="see `pincite list`"):
-        engine.store.find("nothing.txt")
