@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from index.errors import LockedError
 from index.filters import Where
 from index.lexical import LexicalIndex
-from index.milvus_server import Address, is_address
+from index.milvus_server import Address, Server, is_address
 from index.models import Document, Listed, Near
 from index.records import Entry, Source, Stored
 from index.split import context
@@ -154,6 +154,21 @@ def open_engine(place: str | Path, encoder: str, dim: int) -> Engine:
 
         return MilvusEngine(Address.parse(str(place)), encoder, dim)
     return LocalEngine(Path(place), encoder, dim)
+
+
+def exists(place: str | Path) -> bool:
+    """Whether there is an index in a folder or at an address.
+
+    Raises:
+        UsageError, StoreError: see `open_engine`.
+    """
+    if is_address(place):
+        server = Server(Address.parse(str(place)))
+        try:
+            return bool(server.call("has_collection", server.records))
+        finally:
+            server.close()
+    return Path(place).is_dir()
 
 
 def rare(total: int, held: int) -> float:

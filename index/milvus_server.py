@@ -24,6 +24,8 @@ _TIMEOUT = 30.0  # seconds for one call
 _ROWS, _BYTES = 1000, 4_000_000  # of one request
 _ADDRESS = re.compile(r"milvus(s?):/{1,2}([^/?#]*)/([A-Za-z_][A-Za-z0-9_]{0,200})/?")  # a Path has lost a slash
 _PLACE = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^:@\[\]]+)(?::(\d{1,5}))?")
+_AWAY = "UNAVAILABLE|Fail connecting|Socket closed|Connection re|channel|not ready"
+_REFUSED = "UNAUTHENTICATED|auth check failure|PERMISSION_DENIED|permission deny"
 _RELEASED = 101  # the code of a collection that is not loaded
 
 Row = dict[str, Any]
@@ -217,7 +219,7 @@ class Server:
 
     def _error(self, error: Exception) -> StoreError:
         said = " ".join(str(getattr(error, "message", "") or error).split())
-        if re.search("unauthenticated|auth check failure|permission", said, re.IGNORECASE):
+        if re.search(_REFUSED, _said(error), re.IGNORECASE):
             return StoreError(f"the Milvus server at {self.address} refuses the token: set {TOKEN} to USER:PASSWORD")
         if _is_away(error):
             return StoreError(
@@ -229,8 +231,17 @@ class Server:
 
 def _is_away(error: Exception) -> bool:
     """Whether the server could not be reached, so that trying again may help."""
-    said = f"{getattr(error, 'code', '')} {getattr(error, 'message', '') or error}"
-    return bool(re.search("UNAVAILABLE|Fail connecting|Socket closed|Connection re|channel|not ready", said))
+    said = _said(error)
+    return bool(re.search(_AWAY, said)) and not re.search(_REFUSED, said, re.IGNORECASE)
+
+
+def _said(error: BaseException | None) -> str:
+    """All that an error and those behind it say: pymilvus hides why it could not connect behind that it could not."""
+    said: list[str] = []
+    while error and len(said) < 10:
+        said.append(f"{getattr(error, 'code', '')} {error}")
+        error = error.__cause__ or error.__context__
+    return " ".join(said)
 
 
 def quoted(text: str) -> str:

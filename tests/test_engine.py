@@ -3,15 +3,15 @@
 import json
 import multiprocessing
 import sqlite3
+import tempfile
 import threading
 import time
 import uuid
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from index.encode import unit
 from index.engine import LocalEngine
@@ -21,7 +21,7 @@ from index.split import split
 from index.store import DATABASE
 from index.terms import terms
 from tests.conftest import document
-from tests.engines import DIM, WORDS, Lite, entry, sources, vector
+from tests.engines import DIM, WORDS, AgainstDictionary, Lite, entry, sources, vector
 
 
 @pytest.fixture(scope="module")
@@ -237,54 +237,15 @@ class TestNames:
         assert engine.store.original(made.document.id) is None
 
 
-class Random(RuleBasedStateMachine):
+class OnFolder(AgainstDictionary):
     """Random adds, removals and reopenings against a plain dictionary."""
 
-    @initialize()
-    def start(self):
-        import tempfile
-        from pathlib import Path
-
-        self.folder = Path(tempfile.mkdtemp())
-        self.engine = LocalEngine(self.folder, "fake", DIM)
-        self.model: dict[str, str] = {}
-
-    @rule(word=st.sampled_from(WORDS))
-    def put(self, word):
-        if word not in self.model:
-            made = entry(word)
-            self.engine.upsert(made)
-            self.model[word] = made.document.id
-
-    @rule(word=st.sampled_from(WORDS))
-    def drop(self, word):
-        if word in self.model:
-            self.engine.delete(self.model.pop(word))
-
-    @rule()
-    def reopen(self):
-        self.engine.close()
-        self.engine = LocalEngine(self.folder, "fake", DIM)
-
-    @rule()
-    def rebuild(self):
-        self.engine.rebuild()
-
-    @invariant()
-    def finds_just_what_the_model_holds(self):
-        if not hasattr(self, "engine"):
-            return
-        expected = {f"{word}.txt" for word in self.model}
-        assert set(sources(self.engine, self.engine.dense(vector("amber"), 99, {}))) == expected
-        assert set(sources(self.engine, self.engine.lexical(["stand"], 99, {}))) == expected
-        assert self.engine.check() == []
-
-    def teardown(self):
-        if hasattr(self, "engine"):
-            self.engine.close()
+    def make(self):
+        self.folder = getattr(self, "folder", None) or Path(tempfile.mkdtemp())
+        return LocalEngine(self.folder, "fake", DIM)
 
 
-TestRandom = Random.TestCase
+TestRandom = OnFolder.TestCase
 TestRandom.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)
 
 

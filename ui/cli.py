@@ -48,8 +48,7 @@ def _index_option(command: Command) -> Command:
         default=_DEFAULT_INDEX,
         show_default=True,
         show_envvar=True,
-        type=click.Path(path_type=Path),
-        help="The folder of the index.",
+        help="The folder of the index, or an address in Milvus: milvus://HOST:19530/NAME.",
     )(command)
 
 
@@ -76,7 +75,7 @@ def cli() -> None:
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @_index_option
 @_json_option
-def add(paths: tuple[Path, ...], folder: Path, as_json: bool) -> None:
+def add(paths: tuple[Path, ...], folder: str, as_json: bool) -> None:
     """Add files and folders. Unchanged files cost nothing."""
     from collections import Counter
 
@@ -96,7 +95,7 @@ def add(paths: tuple[Path, ...], folder: Path, as_json: bool) -> None:
 @click.argument("document")
 @_index_option
 @_json_option
-def remove(document: str, folder: Path, as_json: bool) -> None:
+def remove(document: str, folder: str, as_json: bool) -> None:
     """Remove a document, named by its id or source."""
     with _opened(folder) as index:
         removed = index.remove(document)
@@ -109,7 +108,7 @@ def remove(document: str, folder: Path, as_json: bool) -> None:
 @_index_option
 @_where_option
 @_json_option
-def list_(folder: Path, where: tuple[str, ...], as_json: bool) -> None:
+def list_(folder: str, where: tuple[str, ...], as_json: bool) -> None:
     """List the documents."""
     from index.filters import parse_where
 
@@ -133,7 +132,7 @@ def list_(folder: Path, where: tuple[str, ...], as_json: bool) -> None:
 @click.argument("document")
 @_index_option
 @_json_option
-def show(document: str, folder: Path, as_json: bool) -> None:
+def show(document: str, folder: str, as_json: bool) -> None:
     """Print a document's text, in which all offsets count; with --json all that is known of it."""
     with _opened(folder) as index:
         found = index.show(document)
@@ -146,7 +145,7 @@ def show(document: str, folder: Path, as_json: bool) -> None:
 @_where_option
 @click.option("--reader", default=None, help="Which reader proposes evidence: similarity, if left out, or trained.")
 @_json_option
-def ask(question: str, folder: Path, where: tuple[str, ...], reader: str | None, as_json: bool) -> None:
+def ask(question: str, folder: str, where: tuple[str, ...], reader: str | None, as_json: bool) -> None:
     """Answer a question, with citations, or say why not."""
     from index.filters import parse_where
 
@@ -162,7 +161,7 @@ def ask(question: str, folder: Path, where: tuple[str, ...], reader: str | None,
 @click.option("-k", default=10, show_default=True, type=click.IntRange(min=1), help="How many passages.")
 @click.option("--mode", default="fused", show_default=True, type=click.Choice(["fused", "lexical", "dense"]))
 @_json_option
-def search(query: str, folder: Path, where: tuple[str, ...], k: int, mode: Mode, as_json: bool) -> None:
+def search(query: str, folder: str, where: tuple[str, ...], k: int, mode: Mode, as_json: bool) -> None:
     """Print the best passages for a query."""
     from index.filters import parse_where
 
@@ -181,7 +180,7 @@ def search(query: str, folder: Path, where: tuple[str, ...], k: int, mode: Mode,
 @cli.command()
 @_index_option
 @_json_option
-def check(folder: Path, as_json: bool) -> None:
+def check(folder: str, as_json: bool) -> None:
     """Check every digest and count; exit code 0 where the index is sound."""
     with _opened(folder) as index:
         problems = index.check()
@@ -196,7 +195,7 @@ def check(folder: Path, as_json: bool) -> None:
 @cli.command()
 @_index_option
 @_json_option
-def rebuild(folder: Path, as_json: bool) -> None:
+def rebuild(folder: str, as_json: bool) -> None:
     """Make vectors and terms again from the stored documents."""
     with _opened(folder) as index:
         index.rebuild()
@@ -209,21 +208,23 @@ for command in (serve, user, key, mcp):
 
 
 @contextmanager
-def _opened(folder: Path, make: bool = False) -> Iterator[Index]:
+def _opened(folder: str, make: bool = False) -> Iterator[Index]:
     """The index in a folder; one that is not there is made only by `add`."""
+    from index.engine import exists
     from index.library import Index
 
-    if not make and not folder.is_dir():
+    if not make and not exists(folder):
         raise UsageError(f"there is no index {folder}: make one with `pincite add PATH --index {folder}`")
     with Index(folder) as index:
         yield index
 
 
 @contextmanager
-def _assistant(folder: Path, reader: str | None) -> Iterator[Assistant]:
+def _assistant(folder: str, reader: str | None) -> Iterator[Assistant]:
     import rag
+    from index.engine import exists
 
-    if not folder.is_dir():
+    if not exists(folder):
         raise UsageError(f"there is no index {folder}: make one with `pincite add PATH --index {folder}`")
     with rag.open(folder, reader) if reader else rag.open(folder) as assistant:
         yield assistant
