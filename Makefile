@@ -43,7 +43,7 @@ gate: setup
 test: lint browser gate
 	$(BIN)/pytest tests/test_browser.py
 	$(BIN)/pytest tests/test_report.py
-	$(BIN)/pytest --ignore tests/test_browser.py --ignore tests/test_report.py
+	$(BIN)/pytest --numprocesses auto --ignore tests/test_browser.py --ignore tests/test_report.py
 
 clean:
 	rm -rf .venv build dist *.egg-info *.index

@@ -7,13 +7,14 @@ import shutil
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 
 from eval import adapters
 from eval.adapters import Benchmark
 from eval.cases import read_cases
 from eval.collection import Collection, cranfield, read_beir, scifact
 from eval.retrieval import Run, existing
+from eval.retrievers import Retriever, retrievers
 from eval.run import Choices, Loaded, Progress, Settings, code_digest, forget_other, run, settings_for
 from eval.systems import FromFile, Product, corpus_digest, put
 from index.build import Builder, tidy
@@ -22,7 +23,7 @@ from index.load import load_bytes, read
 from index.models import Document
 
 if TYPE_CHECKING:
-    from index.library import Index, Mode
+    from index.library import Index
 
 SETS = {"clapnq": adapters.clapnq, "multispanqa": adapters.multispanqa, "tatqa": adapters.tatqa}
 """The public sets of cases, by the name that `pincite eval run --set` takes."""
@@ -171,19 +172,12 @@ def rank_collection(collection: Collection, folder: Path, mode: str) -> Run:
     """
     from index.library import Index
 
-    modes = search_modes()
-    if mode not in modes:
-        raise UsageError(f"there is no search {mode!r}; take one of {', '.join(modes)}")
     names = index_collection(collection, folder)
     with closing(Index(folder)) as index:
-        return search_collection(collection, index, names, modes[modes.index(mode)])
-
-
-def search_modes() -> tuple[Mode, ...]:
-    """The searches that this product has."""
-    from index.library import Mode
-
-    return get_args(Mode)
+        known = retrievers(index)
+        if mode not in known:
+            raise UsageError(f"there is no search {mode!r}; take one of {', '.join(known)}")
+        return search_collection(collection, names, known[mode])
 
 
 def index_collection(collection: Collection, folder: Path) -> dict[str, list[str]]:
@@ -212,14 +206,12 @@ def index_collection(collection: Collection, folder: Path) -> dict[str, list[str
     return names
 
 
-def search_collection(
-    collection: Collection, index: Index, names: dict[str, list[str]], mode: Mode, k: int = 100
-) -> Run:
+def search_collection(collection: Collection, names: dict[str, list[str]], search: Retriever, k: int = 100) -> Run:
     """The best documents for each query, each by its best passage."""
     found: Run = {}
     for query, text in collection.queries.items():
         scores: dict[str, float] = {}
-        for rank, hit in enumerate(index.search(text, 2 * k, mode=mode), start=1):
+        for rank, hit in enumerate(search(text, 2 * k), start=1):
             for name in names[hit.source]:
                 scores.setdefault(name, 1 / rank)
         found[query] = dict(list(scores.items())[:k])

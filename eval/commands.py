@@ -224,7 +224,7 @@ def judge(run: Path, base_url: str, model: str, api_key: str | None) -> None:
 @eval_group.command()
 @click.argument("folder", type=_PATH)
 @click.option("--set", "name", default="beir", show_default=True, help="What FOLDER holds: beir, scifact or cranfield.")
-@click.option("--mode", default="fused", show_default=True, help="Which search of this product ranks.")
+@click.option("--mode", default="fused", show_default=True, help="What ranks: fused, lexical, dense or reranked.")
 @click.option("--run", "other", type=_PATH, help="Judge this TREC run instead.")
 @click.option("--out", type=_PATH, required=True, help="Where run.trec, qrels.trec and the index are written.")
 def retrieval(folder: Path, name: str, mode: str, other: Path | None, out: Path) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from eval import followups, pairs, stats
 from eval.adapters import Benchmark, cast, clapnq, multispanqa
@@ -16,21 +17,18 @@ from eval.bench import (
     read_set,
     run_product,
     search_collection,
-    search_modes,
 )
 from eval.bm25 import BM25
 from eval.cases import Case
 from eval.collection import Collection, cranfield, scifact
 from eval.measures import Place, citation_recall
 from eval.retrieval import per_query
+from eval.retrievers import Retriever, retrievers
 from eval.run import Loaded, versions
 from eval.score import Score, parts
 from eval.summary import Figure, Summary, figures, score_run, summarise
 from eval.support import PlainVerifier
 from index.errors import UsageError
-
-if TYPE_CHECKING:
-    from index.library import Index, Mode
 
 BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
 COLLECTIONS = {"beir_scifact": scifact, "cranfield": cranfield}
@@ -250,13 +248,13 @@ def _retrieve_own(table: Table, cases: Path, out: Path) -> None:
     prepare_index(folder, benchmark.documents.values(), cases.parent / "documents")
     answerable = [case for case in benchmark.cases if case.answerable]
     with closing(Index(folder)) as index:
-        for mode in search_modes():
-            shares = [_gold_seen(index, case, mode) for case in answerable]
-            _put(table, "own", "gold in the first 5", mode, _mean(shares))
+        for name, search in retrievers(index).items():
+            shares = [_gold_seen(search, case) for case in answerable]
+            _put(table, "own", "gold in the first 5", name, _mean(shares))
 
 
-def _gold_seen(index: Index, case: Case, mode: Mode) -> float:
-    hits = index.search(case.rewritten or case.question, followups.TOP, mode=mode)
+def _gold_seen(search: Retriever, case: Case) -> float:
+    hits = search(case.rewritten or case.question, followups.TOP)
     return citation_recall([Place(hit.source, hit.passage.start, hit.passage.end) for hit in hits], parts(case))
 
 
@@ -267,8 +265,8 @@ def _retrieve(table: Table, name: str, collection: Collection, out: Path) -> Non
     names = index_collection(collection, folder)
     runs = {}
     with closing(Index(folder)) as index:
-        for mode in search_modes():
-            runs[str(mode)] = search_collection(collection, index, names, mode)
+        for system, search in retrievers(index).items():
+            runs[system] = search_collection(collection, names, search)
     plain = BM25({key: f"{title} {text}" for key, (title, text) in collection.documents.items()})
     runs["plain BM25"] = {query: plain.search(text) for query, text in collection.queries.items()}
     for system, run in runs.items():
@@ -289,13 +287,11 @@ def _follow(table: Table, data: Path, out: Path) -> None:
     prepare_index(folder, [document for each in found for document in each.documents.values()])
     turns = cast(data / "trec_cast")
     with closing(Index(folder)) as index:
-        for mode in search_modes():
-            known: dict[str, list[str]] = {}
+        for system, retrieve in retrievers(index).items():
 
-            def search(question: str, mode: Mode = mode, known: dict[str, list[str]] = known) -> list[str]:
-                if question not in known:
-                    known[question] = [hit.passage.id for hit in index.search(question, followups.TOP, mode=mode)]
-                return known[question]
+            @cache
+            def search(question: str, retrieve: Retriever = retrieve) -> tuple[str, ...]:
+                return tuple(hit.passage.id for hit in retrieve(question, followups.TOP))
 
             for title, way in (
                 ("as it is", followups.alone),
@@ -304,7 +300,7 @@ def _follow(table: Table, data: Path, out: Path) -> None:
             ):
                 agreed = followups.agreement(turns, way, search)
                 cell = Cell(agreed.kept, *agreed.interval, agreed.turns) if agreed else None
-                _put(table, "trec_cast", f"passages kept, {title}", mode, cell)
+                _put(table, "trec_cast", f"passages kept, {title}", system, cell)
 
 
 def _there(table: Table, name: str, folder: Path) -> bool:

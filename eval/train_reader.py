@@ -7,7 +7,8 @@ questions held back (Platt, 1999).
 
 Negatives come in four kinds, because a model that has seen one kind only learns what sets that kind apart: sentences
 beside the answer, paragraphs that almost answer (SQuAD 2), what our own search brings up from all other documents, and
-questions whose document is withheld. Every choice is judged by leaving one whole data set out.
+questions whose document is withheld. Each question is read three times: in a library, on its document alone, and on
+another document alone that the search takes for it. Every choice is judged by leaving one whole data set out.
 """
 
 from __future__ import annotations
@@ -36,15 +37,17 @@ SEED = 1
 _SHARD = 400  # questions in one file of signals
 _DEPTH = 60  # passages that a question is searched to, of which up to _READ are kept
 _READ = 20
+_NEAR = 6  # of so many documents that a search takes for the one asked about, one is read alone
+_LIKELIEST = 30
 _WEIGHTS = Path(__file__).parents[1] / "rag" / "weights"
-_SETS = ("squad2_dev_half", "selqa", "qed", "nq_open_oracle")
+_SETS = ("squad2_dev_half", "selqa", "qed", "nq_open_oracle", "practice")
 _TREES = 300
 
 Floats = NDArray[np.float32]
 
 
 class Table(NamedTuple):
-    """Signals of candidates, a row each: (n, len(NAMES)); the label; the question's number; the number of its set."""
+    """Signals of candidates, a row each: (n, len(NAMES)); labels; the numbers of reading and set."""
 
     signals: Floats
     label: NDArray[np.int64]
@@ -55,13 +58,14 @@ class Table(NamedTuple):
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="The folder of public data.")
 @click.option("--work", type=click.Path(path_type=Path), required=True, help="Where checkpoints are kept.")
-def main(data: Path, work: Path) -> None:
+@click.option("--questions", type=int, default=13_000, show_default=True, help="Learn from so many at most.")
+def main(data: Path, work: Path, questions: int) -> None:
     """Train the reader on the public train sets and write its weights and scores."""
     training = read(data)
     work.mkdir(parents=True, exist_ok=True)
-    table = _table(training, work)
+    table = _table(training, work, questions)
     left_out = {name: _left_out(table, n) for n, name in enumerate(_SETS)}
-    held = table.question % 5 == 0
+    held = table.question // 3 % 5 == 0
     booster = _fit(_rows(table, ~held))
     scale = _platt(booster.predict(table.signals[held], raw_score=True), table.label[held])
     probability = _sigmoid(scale[0] * booster.predict(table.signals[held], raw_score=True) + scale[1])
@@ -79,10 +83,12 @@ def main(data: Path, work: Path) -> None:
     click.echo(json.dumps(report, indent=1))
 
 
-def _table(training: TrainingSet, work: Path) -> Table:
+def _table(training: TrainingSet, work: Path, questions: int) -> Table:
     """All signals, from the shards on disk or made now."""
     examples = [example for example in training.examples if example.source in _SETS]
     random.Random(SEED).shuffle(examples)
+    examples.sort(key=lambda example: example.source != "practice")
+    examples = examples[:questions]
     shards = []
     with Index(work / "train.index") as index:
         missing = (d for d in training.documents.values() if not index.engine.store.has(d.id))
@@ -112,20 +118,28 @@ def _signals(training: TrainingSet, index: Index, examples: Sequence[Example], f
         # Dropping a share of the others makes libraries of every size out of one large one.
         dropped = chance.random() * 0.95
         found = index.retrieve(example.question, _DEPTH, vector=vector)
-        kept = [r for r in found if _keep(r, example, withheld, chance.random() > dropped)][:_READ]
-        if not kept:
-            continue
         rarity = dict(zip(question.terms, index.engine.rarity(question.terms), strict=True))
-        candidates, rows = signals(question, kept, rarity)
-        label = np.array([_label(training, example, withheld, c.document.id, c.start, c.end) for c in candidates])
-        known = label >= 0
-        count = int(known.sum())
-        yield Table(
-            rows[known],
-            label[known],
-            np.full(count, number),
-            np.full(count, _SETS.index(example.source)),
-        )
+        library = [r for r in found if _keep(r, example, withheld, chance.random() > dropped)][:_READ]
+        alone = [r for r in found if r.document.id == example.document]
+        others = list(dict.fromkeys(r.document.id for r in found if r.document.id != example.document))
+        near = chance.choice(others[:_NEAR]) if others else ""
+        other = [r for r in found if r.document.id == near]
+        for reading, (kept, lacking) in enumerate(((library, withheld), (alone, False), (other, False))):
+            if not kept:
+                continue
+            candidates, rows = signals(question, kept, rarity)
+            label = np.array([_label(training, example, lacking, c.document.id, c.start, c.end) for c in candidates])
+            known = label >= 0
+            if reading == 0:  # of a library's sentences, the likelier and those of the document itself teach the most
+                own = np.array([c.document.id == example.document for c in candidates])
+                known &= own | (np.argsort(np.argsort(-rows[:, 0])) < _LIKELIEST)
+            count = int(known.sum())
+            yield Table(
+                rows[known],
+                label[known],
+                np.full(count, 3 * number + reading),
+                np.full(count, _SETS.index(example.source)),
+            )
 
 
 def _keep(found: Retrieved, example: Example, withheld: bool, lucky: bool) -> bool:
@@ -137,6 +151,8 @@ def _label(training: TrainingSet, example: Example, withheld: bool, document: st
     if document == example.document:
         if withheld or not example.answerable:
             return 0
+        if any(min(b, end) - max(a, start) > 0 for a, b in example.beside):
+            return -1
         return int(any(min(b, end) - max(a, start) >= 0.5 * min(b - a, end - start) for a, b in example.gold))
     if not example.answerable:
         return 0

@@ -1,4 +1,4 @@
-"""Questions to learn from: the public *train* sets, as documents with the places that answer.
+"""Questions to learn from: the public *train* sets and our own practice, as documents with the places that answer.
 
 A score set is never read here. Each question keeps the name of its set, so that a whole set can be left out to see how
 well what was learned carries over.
@@ -14,8 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from eval.bench import read_documents
+from eval.cases import read_cases
 from index.errors import UsageError
 from index.models import Block, Document, Span
+
+PRACTICE = Path(__file__).parents[1] / "corpus" / "practice"
 
 
 class Example(NamedTuple):
@@ -24,6 +28,7 @@ class Example(NamedTuple):
     Attributes:
         answerable: False where the document, though close, does not answer.
         gold: the ranges of the document's text that answer; empty where only the document as a whole is known to.
+        beside: ranges that neither answer nor are wrong to show.
     """
 
     source: str
@@ -31,6 +36,7 @@ class Example(NamedTuple):
     document: str
     answerable: bool
     gold: tuple[Span, ...]
+    beside: tuple[Span, ...] = ()
 
 
 class TrainingSet(NamedTuple):
@@ -61,7 +67,21 @@ def read(folder: Path) -> TrainingSet:
             document = _document(title, text)
             made.documents.setdefault(document.id, document)
             made.examples.append(Example(name, question, document.id, answerable, tuple(gold)))
+    _practise(made, PRACTICE)
     return made
+
+
+def _practise(made: TrainingSet, folder: Path) -> None:
+    """Add our own practice questions, each about the document that its tag names."""
+    documents = read_documents(folder / "documents")
+    made.documents.update((document.id, document) for document in documents.values())
+    for case in read_cases(folder / "cases.jsonl"):
+        source = f"documents/{case.tags[0]}"
+        spans, beside = (
+            tuple(Span(gold.start, gold.end) for gold in golds if gold.source == source)
+            for golds in (case.gold, case.context)
+        )
+        made.examples.append(Example("practice", case.question, documents[source].id, case.answerable, spans, beside))
 
 
 Row = tuple[str, str, str, bool, list[Span]]

@@ -201,11 +201,21 @@ def _found(tree: _Element) -> Found:
             if words and words[0]:
                 found["title"] = (words[0], tag)
                 break
+    if "publisher" not in found and (site := _site(tree, found)):
+        found["publisher"] = (site, "title of the page")
     if "published" not in found and (day := _marked_date(tree)):
         found["published"] = day
     if language := (tree.get("lang") or "").strip():
         found["html language"] = (language, "html lang")
     return found
+
+
+def _site(tree: _Element, found: Found) -> str | None:
+    """The name of the site, which page titles end in: "What we do | Delta Radio"."""
+    title = next((one_line(" ".join(map(str, element.itertext()))) for element in tree.iter("title")), "")
+    name = found["title"][0] if "title" in found else ""
+    rest = re.fullmatch(r"\s+[|–—·•»-]+\s+(.{2,60})", title.removeprefix(name)) if name else None
+    return rest[1] if rest and title != name else None
 
 
 def _linked_data(tree: _Element) -> Iterator[dict[str, object]]:

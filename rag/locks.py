@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from index.models import Document
 from index.terms import content_terms
-from rag.cues import DATE, MONEY, NUMBER, OF_MONEY, SUPERLATIVE, TOTAL
-from rag.kept import per_document
+from rag.cues import DATE, MONEY, NUMBER, SUPERLATIVE, TOTAL
 from rag.models import Evidence
 from rag.question import Question
 from rag.scope import scope
-from rag.verify import currencies
+from rag.subject import held
 
 _ASIDE = 0.5
+_YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
 LIKELY = 0.1  # the probability from which a sentence of another period tells that it is only the period that differs
 _NOTED = 50  # of the best sentences, those that are of another period are told in a note
 
@@ -35,10 +36,10 @@ def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[st
         document = documents[e.document]
         text = document.text[e.start : e.end]
         states = not text.endswith("?") and not _is_heading(document, e.start)
-        if not states or not _fits(question, text) or not _speaks_of(question, _held(document)):
+        if not states or not _fits(question, text) or not _speaks_of(question, held(document)):
             continue
         scoped = scope(document).of(e.start, e.end)
-        if scoped.agreement(question.periods) != "contradicted":
+        if scoped.agreement(question.periods, of_date=question.kind == "date") != "contradicted":
             kept.append(e)
         elif scoped.own or scoped.before or scoped.heading or strict:
             if place < _NOTED if strict else e.probability >= LIKELY:
@@ -50,11 +51,6 @@ def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[st
     if strict:  # what was paid in another year is the figure most easily mistaken for the one asked for
         other.sort(key=lambda e: (not MONEY.search(documents[e.document].text[e.start : e.end]), -e.probability))
     return Locked(kept, other)
-
-
-@per_document
-def _held(document: Document) -> frozenset[str]:
-    return frozenset(content_terms(f"{document.title or ''} {document.text}"))
 
 
 def _is_heading(document: Document, start: int) -> bool:
@@ -76,10 +72,9 @@ def says(question: Question, text: str) -> bool:
 def _fits(question: Question, text: str) -> bool:
     """Whether a sentence holds a thing of the kind that is asked for."""
     match question.kind:
-        case "amount" | "total" if OF_MONEY.search(question.text):
-            return bool(MONEY.search(text) or (currencies(text) and NUMBER.search(text)))
         case "amount" | "total":
-            return bool(NUMBER.search(text))
+            # A sum is often told without its currency ("28,500 in 2022"), but never by a year alone.
+            return bool(MONEY.search(text) or NUMBER.search(_YEAR.sub("", text)))
         case "count":
             return bool(NUMBER.search(text))
         case "date":
@@ -88,9 +83,9 @@ def _fits(question: Question, text: str) -> bool:
             return True
 
 
-def _speaks_of(question: Question, held: frozenset[str]) -> bool:
+def _speaks_of(question: Question, terms: frozenset[str]) -> bool:
     """Whether a document holds the words of at least half of a question's names, of those that are in its script."""
-    latin = any(t.isascii() and t.isalpha() for t in held)
+    latin = any(t.isascii() and t.isalpha() for t in terms)
     names = [set(content_terms(name)) for name in question.names]
     names = [name for name in names if name and all(t.isascii() for t in name) == latin]
-    return not names or sum(name <= held for name in names) * 2 >= len(names)
+    return not names or sum(name <= terms for name in names) * 2 >= len(names)

@@ -17,6 +17,7 @@ Agreement = Literal["told", "inherited", "unknown", "contradicted"]
 _REACH = 1500  # characters over which a year that was named goes on to hold
 _NEXT_TO = 300
 _DATELINE = re.compile(r"\W*(?:published|date|updated|posted|дата|опубликован\w*)\b", re.IGNORECASE)
+_YEAR_CELL = re.compile(r"(?:^|; )(?:fiscal |financial )?(?:year|period|год|период)\s*: ([^;]+)", re.IGNORECASE)
 _LEAD = 500  # characters of body text in which a document says what it is about
 
 
@@ -39,11 +40,19 @@ class Scoped(NamedTuple):
         """The years that hold."""
         return next((named for named in self if named), ())
 
-    def agreement(self, asked: Sequence[Period]) -> Agreement:
-        """How the sentence stands to the years asked for."""
+    def agreement(self, asked: Sequence[Period], *, of_date: bool = False) -> Agreement:
+        """How the sentence stands to the years asked for.
+
+        Args:
+            of_date: whether a date is asked for; then the year in a sentence may be the answer, and what stands around
+                it tells of which year it speaks.
+        """
         if not asked or not self.holding:
             return "unknown"
         if not agree(tuple(asked), self.holding):
+            around = (self.before, self.heading, self.title, self.near, self.lead)
+            if of_date and any(agree(tuple(asked), named) for named in around if named):
+                return "inherited"
             return "contradicted"
         return "told" if self.own else "inherited"
 
@@ -82,9 +91,12 @@ class Scope:
         before = _last(text[max(section_start, start - _NEXT_TO) : start]) if leans else ()
         near = _last(text[max(section_start, start - _REACH) : start])
         own = periods(text[start:end])
-        if (heading or self._title) and any(first <= start < last for first, last in self._rows):
-            # In a row of a yearly table a date is that of a payment, say; the table's year decides.
-            own = tuple(named for named in own if agree((named,), heading or self._title))
+        if any(first <= start < last for first, last in self._rows):
+            if cell := _YEAR_CELL.search(text[start:end]):
+                own = periods(cell[1])
+            elif heading or self._title:
+                # In a row of a yearly table a date is that of a payment, say; the table's year decides.
+                own = tuple(named for named in own if agree((named,), heading or self._title))
         return Scoped(own, before, heading, self._title, near, self._lead)
 
     def _section(self, start: int) -> tuple[int, Periods]:
@@ -93,11 +105,11 @@ class Scope:
 
 
 def _last(text: str) -> Periods:
-    """The periods of the last sentence-like stretch that names any."""
+    """The last period that is named; all of them where a line names nothing else, as the head of columns does."""
     for line in reversed(text.splitlines()):
         named = periods(line)
         if named:
-            return named[-1:]
+            return named if not any(c.isalpha() for c in line) else named[-1:]
     return ()
 
 

@@ -6,6 +6,7 @@ tree can tell from any value.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -21,7 +22,9 @@ from rag.cues import CAUSE, DATE, DEFINES, LEANS, MONEY, NUMBER, PLACE
 from rag.question import Question
 from rag.read import Candidate, candidates
 from rag.scope import scope
+from rag.subject import about, held
 
+_YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
 _AGREEMENT = {"told": 2.0, "inherited": 1.0, "unknown": 0.0, "contradicted": -1.0}
 NAMES: tuple[str, ...] = (
     "cosine", "passage cosine", "lexical place", "vector place", "lexical share",
@@ -30,12 +33,14 @@ NAMES: tuple[str, ...] = (
     "cosine before", "cosine after", "terms before", "terms after",
     "cosine below best", "cosine order", "terms below best", "passage below best", "best cosine", "best terms",
     "place in document", "first in document", "period", "question terms", "wants all",
+    "rest told", "rest around", "rest", "given", "names given", "names in document", "terms in document", "number",
 )  # fmt: skip
 
 # Signals of which more can only speak for a sentence; a learned model is held to that.
 RISING = frozenset(
     ("cosine", "passage cosine", "terms told", "terms around", "names told", "names around", "pairs told", "kind fits",
-     "cosine below best", "terms below best", "period", "best cosine", "best terms", "rarest told", "rarest around")
+     "cosine below best", "terms below best", "period", "best cosine", "best terms", "rarest told", "rarest around",
+     "rest told", "rest around", "names given", "names in document", "terms in document")
 )  # fmt: skip
 
 
@@ -84,6 +89,9 @@ def signals(
         hit, _, passage_cosine, _ = retrieved[c.rank - 1]
         previous, following = before.get(key), after.get(key)
         kind, row, first = _block(c.document, c.start)
+        # What the title, the first lines and the headings have said already, a sentence need not say again.
+        given = about(c.document) | _content(" ".join(hit.passage.headings))
+        rest = {t: w for t, w in wanted.items() if t not in given}
         agreement = scope(c.document).of(c.start, c.end).agreement(question.periods) if question.periods else None
         rows[n] = (
             c.cosine,
@@ -122,6 +130,14 @@ def signals(
             nan if agreement is None else _AGREEMENT[agreement],
             len(question.terms),
             float(question.wants_all),
+            _share(rest, own) if rest else nan,
+            _share(rest, around) if rest else nan,
+            len(rest),
+            _share(wanted, given),
+            _share(dict.fromkeys(named, 1.0), own | given) if named else nan,
+            _share(dict.fromkeys(named, 1.0), held(c.document)) if named else nan,
+            _share(wanted, held(c.document)),
+            float(bool(NUMBER.search(_YEAR.sub("", c.text)))),
         )
     return found, rows
 

@@ -16,6 +16,7 @@ from eval.commands import eval_group
 from eval.followups import agreement, alone, joined
 from eval.pairs import read_skills
 from eval.retrieval import read_qrels
+from eval.retrievers import RERANKED, retrievers
 from eval.systems import corpus_digest
 from index.errors import PinciteError, UsageError
 from index.library import Index
@@ -184,13 +185,14 @@ def test_an_index_is_made_once_and_again_when_the_documents_change(tmp_path: Pat
     assert corpus_digest([("a", "1"), ("b", "2")]) == corpus_digest([("b", "2"), ("a", "1")])
 
 
-def test_a_collection_is_searched_by_its_documents(tmp_path: Path) -> None:
+@pytest.mark.parametrize("search", ["fused", "lexical", "dense", RERANKED])
+def test_a_collection_is_searched_by_its_documents(tmp_path: Path, search: str) -> None:
     texts = {"1": ("Radio", "Delta Radio is on air."), "2": ("Radio", "Delta Radio is on air."), "3": ("School", "")}
     collection = Collection("tiny", texts, {"q": "Delta Radio", "s": "school"}, {"q": {"1": 1}})
     names = index_collection(collection, tmp_path / "index")
     assert names == {"tiny/1": ["1", "2"], "tiny/3": ["3"]}
     with Index(tmp_path / "index") as index:
-        found = search_collection(collection, index, names, "fused")
+        found = search_collection(collection, names, retrievers(index)[search])
     assert list(found["q"])[:2] == ["1", "2"]
     assert next(iter(found["s"])) == "3"
 
@@ -254,10 +256,10 @@ def test_every_set_that_is_there_has_figures(measured: tables.Table) -> None:
     assert {line.set for line in measured.lines} == there
     assert set(measured.missing) == set(tables.TITLES) - there
     cells = {(line.set, line.measure): line.cells for line in measured.lines}
-    assert set(cells["own", "gold in the first 5"]) >= {"lexical", "dense", "fused"}
+    assert set(cells["own", "gold in the first 5"]) >= {"lexical", "dense", "fused", "reranked"}
     assert cells["attributionbench", "balanced accuracy"]["verifier plain"].value == 1.0
     assert {name: cell.value for name, cell in cells["cranfield", "nDCG@10"].items()} == {
-        "lexical": 1.0, "dense": 1.0, "fused": 1.0, "plain BM25": 1.0,
+        "lexical": 1.0, "dense": 1.0, "fused": 1.0, "reranked": 1.0, "plain BM25": 1.0,
     }  # fmt: skip
     kept = {measure: line["fused"].value for (name, measure), line in cells.items() if name == "trec_cast"}
     assert kept == dict.fromkeys(

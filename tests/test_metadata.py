@@ -266,3 +266,18 @@ def test_the_scraped_articles(seeds):
     ]
     assert [d.publisher for d in known.values()] == [None, "caravan.kz", None, None, None]
     assert [d.origins.get("title") for d in known.values()] == ["line 1", "line 1", "line 1", None, None]
+
+
+@pytest.mark.parametrize(
+    ("title", "publisher"),
+    [
+        ("What we do | Delta Radio", "Delta Radio"),
+        ("What we do – Delta Radio 98.2", "Delta Radio 98.2"),
+        ("What we do", None),
+        ("What we do and why | Delta Radio", None),  # the heading is not what stands before the site's name
+    ],
+)
+def test_a_page_title_may_end_in_the_name_of_its_site(title, publisher):
+    page = f"<html><head><title>{title}</title></head><body><h1>What we do</h1><p>{BODY}</p></body></html>"
+    document = loaded(page, "a.html")
+    assert (document.title, document.publisher) == ("What we do", publisher)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from index.load import load_bytes
 from rag.periods import Period, agree, periods
 from rag.scope import Scope
 from tests.conftest import document
@@ -65,3 +66,28 @@ def test_without_any_year_nothing_is_known():
     made = document("A sentence without a year.")
     assert Scope(made).of(0, 10).agreement(periods("2021")) == "unknown"
     assert Scope(document(REPORT)).of(30, 60).agreement(()) == "unknown"
+
+
+def test_a_row_is_of_the_year_in_its_own_column():
+    table = "| year | recipient | paid on |\n|---|---|---|\n| 2017 | Delta Radio | 3 May 2018 |\n"
+    text = f"# Register, checked in 2021\n\n{table}"
+    made = load_bytes(text.encode(), "a.md")
+    row = next(b for b in made.blocks if b.kind == "row")
+    assert Scope(made).of(row.start, row.end).holding == periods("2017")
+
+
+def test_years_over_columns_hold_for_all_the_lines_below():
+    made = document("Figures of the clinic\n\n        2020    2021    2022\nBirths   988   1,046   1,013\n", "a.txt")
+    start = made.text.index("Births")
+    scoped = Scope(made).of(start, len(made.text))
+    assert [scoped.agreement(periods(year)) for year in ("2020", "2021", "2019")] == [
+        "inherited", "inherited", "contradicted",
+    ]  # fmt: skip
+
+
+def test_the_year_in_a_sentence_may_be_the_date_that_is_asked_for():
+    made = document("# Results for 2022\n\nThe dividend is payable on 17 March 2023.")
+    scoped = Scope(made).of(made.text.index("The dividend"), len(made.text))
+    assert scoped.agreement(periods("2022")) == "contradicted"
+    assert scoped.agreement(periods("2022"), of_date=True) == "inherited"
+    assert scoped.agreement(periods("2019"), of_date=True) == "contradicted"
