@@ -16,6 +16,7 @@ from index.errors import UsageError
 from index.filters import Where, conditions
 from index.ingest import Ingest, sources
 from index.models import Added, Document, Hit, Listed
+from index.prepare import Workers
 from index.records import Stored
 from index.terms import content_terms
 
@@ -78,15 +79,24 @@ class Index:
         return list(self.add_each(paths))
 
     def add_each(
-        self, paths: str | Path | Iterable[str | Path], started: Callable[[int], None] | None = None
+        self,
+        paths: str | Path | Iterable[str | Path],
+        started: Callable[[int], None] | None = None,
+        workers: Workers | None = None,
     ) -> Iterator[Added]:
-        """Like `add`, giving each result as soon as it is durable; `started` is told how many files there are."""
+        """Like `add`, giving each result as soon as it is durable.
+
+        Args:
+            paths: files and folders.
+            started: is told how many files there are.
+            workers: who loads, splits and encodes; this process alone if left out. The index is the same.
+        """
         files = sources([paths] if isinstance(paths, str | Path) else paths)
         if started:
             started(len(files))
         with self._adding, self.engine.store.writing():
             try:
-                yield from Ingest(self.engine.store, self.encoder).files(files)
+                yield from Ingest(self.engine.store, self.encoder).files(files, workers)
             finally:
                 self.engine.follow()
 

@@ -56,6 +56,7 @@ class Settings(BaseSettings):
     llm_base_url: str | None = None
     llm_model: str | None = None
     llm_api_key: SecretStr | None = None
+    milvus_token: SecretStr | None = None
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod
