@@ -22,6 +22,7 @@ PATIENCE = 20.0  # seconds for which a server that is away is tried again
 LONGEST = 65_535  # bytes, of a VARCHAR
 _TIMEOUT = 30.0  # seconds for one call
 _ROWS, _BYTES = 1000, 4_000_000  # of one request
+_FEW = 400  # rows that one call may ask for without being sure of their size
 _ADDRESS = re.compile(r"milvus(s?):/{1,2}([^/?#]*)/([A-Za-z_][A-Za-z0-9_]{0,200})/?")  # a Path has lost a slash
 _PLACE = re.compile(r"(\[[0-9A-Fa-f:]+\]|[^:@\[\]]+)(?::(\d{1,5}))?")
 _AWAY = "UNAVAILABLE|Fail connecting|Socket closed|Connection re|channel|not ready"
@@ -151,20 +152,25 @@ class Server:
         """Delete the rows that fit a condition."""
         self.call("delete", collection, filter=condition)
 
-    def query(self, collection: str, condition: str, fields: Sequence[str], latest: bool = False) -> list[Row]:
+    def query(
+        self, collection: str, condition: str, fields: Sequence[str], latest: bool = False, most: int | None = None
+    ) -> list[Row]:
         """The rows that fit a condition, in any order; with all that any server has written, if `latest`."""
         level = self._level(collection, latest)
-        return list(
-            self.call("query", collection, filter=condition, output_fields=list(fields), consistency_level=level)
-        )
+        named: Row = {"filter": condition, "output_fields": list(fields), "consistency_level": level}
+        return list(self.call("query", collection, **named, **({"limit": most} if most else {})))
 
     def count(self, collection: str, condition: str = "", latest: bool = False) -> int:
         """How many rows fit a condition."""
         return int(self.query(collection, condition, ["count(*)"], latest)[0]["count(*)"])
 
-    def scan(self, collection: str, condition: str, fields: Sequence[str]) -> Iterator[Row]:
-        """All rows that fit a condition, however many, in the order of their keys."""
-        level = self._level(collection, latest=True)
+    def scan(self, collection: str, condition: str, fields: Sequence[str], latest: bool = False) -> Iterator[Row]:
+        """All rows that fit a condition, however many, in any order."""
+        few = self.query(collection, condition, fields, latest, _FEW)  # one call, where an iterator makes several
+        if len(few) < _FEW:
+            yield from few
+            return
+        level = self._level(collection, latest)
         iterator = self.call(
             "query_iterator",
             collection,
@@ -194,7 +200,7 @@ class Server:
             output_fields=[],
             consistency_level=self._level(collection, latest=False),
         )
-        return [(int(hit["key"]), float(hit["distance"])) for hit in hits]
+        return [(int(hit["key"] if "key" in hit else hit["id"]), float(hit["distance"])) for hit in hits]
 
     def _level(self, collection: str, latest: bool) -> str:
         """The first look sees what other processes have written until then, later ones at least what this one has."""

@@ -72,7 +72,12 @@ class MilvusStore:
         return dict(json.loads(found[0]["data"])) if found else {}
 
     def _records(self, condition: str, *columns: str) -> list[Row]:
+        """Rows that may change, as they are now."""
         return self._server.query(self._server.records, condition, columns, latest=True)
+
+    def _written(self, condition: str, *columns: str) -> list[Row]:
+        """Rows of generations that are named, which were there before their name was and do not change."""
+        return self._server.query(self._server.records, condition, columns)
 
     # writing
 
@@ -196,7 +201,7 @@ class MilvusStore:
 
     def all_held(self) -> dict[str, Held]:
         """Every document that is there."""
-        return _held(self._server.scan(self._server.records, _NAMED, rows.NAMING))
+        return _held(self._server.scan(self._server.records, _NAMED, rows.NAMING, latest=True))
 
     def has(self, document: str) -> bool:
         """See `DocumentStore.has`."""
@@ -228,7 +233,7 @@ class MilvusStore:
             return {}
         condition = f"{among('generation', sorted(wanted))} and {among('kind', ['head', 'record', 'text'])}"
         parts: dict[tuple[int, str], list[Row]] = {}
-        for row in self._records(condition, "id", "generation", "kind", "data"):
+        for row in self._written(condition, "id", "generation", "kind", "data"):
             parts.setdefault((row["generation"], row["kind"]), []).append(row)
         found: dict[int, Document] = {}
         for generation in wanted:
@@ -270,7 +275,7 @@ class MilvusStore:
         names = sorted({name for row in kept for name in rows.piece_names(row)})
         parts = {}
         for some in parted(names):
-            for row in self._records(among("id", some), "id", "data"):
+            for row in self._written(among("id", some), "id", "data"):
                 parts[row["id"]] = rows.as_bytes(row["data"])
         return [(rows.unpacked(row, parts), held[row["document"]]) for row in kept]
 
@@ -315,7 +320,7 @@ class MilvusStore:
         return {
             row["generation"]: json.loads(row["data"])
             for some in parted(sorted(generations))
-            for row in self._records(f'kind == "head" and {among("generation", some)}', "generation", "data")
+            for row in self._written(f'kind == "head" and {among("generation", some)}', "generation", "data")
         }
 
     def filter(self, where: Where, within: Collection[str] | None = None) -> str:
@@ -364,7 +369,8 @@ class MilvusStore:
         current = {held.generation for held in self.all_held().values()}
         found: set[int] = set()
         for collection in (self._server.records, self._server.passages):
-            found |= {row["generation"] for row in self._server.scan(collection, "generation > 0", ["generation"])}
+            rows_left = self._server.scan(collection, "generation > 0", ["generation"], latest=True)
+            found |= {row["generation"] for row in rows_left}
         return found - current
 
     def drop(self, generations: Collection[int]) -> None:

@@ -166,20 +166,23 @@ class Pretender:
         self._server.stop(0).wait()
 
 
-class TlsProxy:
-    """TLS in front of a port on loopback, with a certificate of its own."""
+class Forwarder:
+    """A port on loopback that leads elsewhere, through TLS with a certificate of its own where a folder is given."""
 
-    def __init__(self, port: int, folder: Path) -> None:
-        self._to = port
-        self.certificate, key = folder / "certificate.pem", folder / "key.pem"
-        options = "-newkey rsa:2048 -nodes -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-        making = ["openssl", "req", "-x509", *options.split(), "-keyout", key, "-out", self.certificate]
-        subprocess.run(making, check=True, capture_output=True)
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(self.certificate, key)
-        self._context.set_alpn_protocols(["h2"])
+    def __init__(self, to: int | Path, certificates: Path | None = None) -> None:
+        """Lead to a port on loopback, or to a socket in the file system."""
+        self._to = to
+        self._context = None
+        if certificates:
+            self.certificate, key = certificates / "certificate.pem", certificates / "key.pem"
+            options = "-newkey rsa:2048 -nodes -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+            making = ["openssl", "req", "-x509", *options.split(), "-keyout", key, "-out", self.certificate]
+            subprocess.run(making, check=True, capture_output=True)
+            self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            self._context.load_cert_chain(self.certificate, key)
+            self._context.set_alpn_protocols(["h2"])
 
-    def __enter__(self) -> TlsProxy:
+    def __enter__(self) -> Forwarder:
         self._loop = asyncio.new_event_loop()
         serving = asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
         self._server = self._loop.run_until_complete(serving)
@@ -200,13 +203,19 @@ class TlsProxy:
         self._loop.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        from_server, to_server = await asyncio.open_connection("127.0.0.1", self._to)
+        await joined(reader, writer, self._to)
 
-        async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-            with suppress(OSError, asyncio.CancelledError):
-                while data := await source.read(65536):
-                    target.write(data)
-                    await target.drain()
-            target.close()
 
-        await asyncio.gather(copy(reader, to_server), copy(from_server, writer))
+async def joined(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, to: int | Path) -> None:
+    """Copy between a connection and one to a port on loopback or a socket in the file system, until either ends."""
+    opening = asyncio.open_unix_connection(to) if isinstance(to, Path) else asyncio.open_connection("127.0.0.1", to)
+    back, there = await opening
+
+    async def copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.CancelledError):
+            while data := await source.read(65536):
+                target.write(data)
+                await target.drain()
+        target.close()
+
+    await asyncio.gather(copy(reader, there), copy(back, writer))

@@ -16,12 +16,37 @@ from hypothesis import settings
 from index.encode import unit
 from index.engine import LocalEngine
 from index.errors import DamagedError, LockedError, NewerFormatError, StoreError, UsageError, WrongEncoderError
+from index.milvus import MilvusEngine
+from index.milvus_server import Address
 from index.records import Entry, Source
 from index.split import split
 from index.store import DATABASE
 from index.terms import terms
 from tests.conftest import document
 from tests.engines import DIM, WORDS, AgainstDictionary, Lite, entry, sources, vector
+from tests.standalone import Standalone
+
+FILTERED = [
+    ({"publisher": "rt"}, ["amber.txt"]),
+    ({"publisher": "!=RT"}, ["birch.txt", "folder/cedar.txt"]),
+    ({"published": ">=2022"}, ["birch.txt"]),
+    ({"published": ">=2021-01-01,<2022-01-01"}, ["amber.txt"]),
+    ({"published": "!=2022-05-01"}, ["amber.txt", "folder/cedar.txt"]),
+    ({"published": "<2022-05-01"}, ["amber.txt"]),
+    ({"language": "ru"}, ["birch.txt"]),
+    ({"language": "RU", "publisher": "vlast"}, ["birch.txt"]),
+    ({"source": "folder"}, ["folder/cedar.txt"]),
+    ({"source": "!=folder/"}, ["amber.txt", "birch.txt"]),
+    ({"source": "amber.txt"}, ["amber.txt"]),
+    ({"source": "amber"}, []),
+    ({"language": "fr"}, []),
+]
+
+
+def add_for_filters(engine):
+    engine.upsert(entry("amber", publisher="RT", published="2021-05-01", language="en"))
+    engine.upsert(entry("birch", publisher="Vlast", published="2022-05-01", language="ru"))
+    engine.upsert(entry("cedar", "folder/cedar.txt"))
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +57,86 @@ def lite(tmp_path_factory):
     server.kill()
 
 
-@pytest.fixture(params=["local", "milvus-lite"])
-def engine(request, tmp_path):
-    if request.param == "local":
-        made = LocalEngine(tmp_path / "x.index", "fake", DIM)
-    else:
-        made = request.getfixturevalue("lite").open(f"x{uuid.uuid4().hex}")
+@pytest.fixture(scope="module")
+def standalone(tmp_path_factory):
+    """The real server; its port, or why there is none."""
+    pytest.importorskip("milvus", reason="the real Milvus server is not installed: pip install milvus==2.3.5")
+    server = Standalone(tmp_path_factory.mktemp("real"))
+    why = server.start()
+    yield why or server.port
+    server.stop()
+
+
+def opened(request, tmp_path, kind):
+    name = f"x{uuid.uuid4().hex}"
+    if kind == "local":
+        return LocalEngine(tmp_path / "x.index", "fake", DIM)
+    if kind == "milvus-lite":
+        return request.getfixturevalue("lite").open(name)
+    port = request.getfixturevalue("standalone")
+    if isinstance(port, str):
+        pytest.skip(f"the real Milvus server cannot start here: {port}")
+    return MilvusEngine(Address("127.0.0.1", port, name, secure=False), "fake", DIM)
+
+
+@pytest.fixture(params=["local", "milvus-lite", "milvus"])
+def any_engine(request, tmp_path):
+    made = opened(request, tmp_path, request.param)
     yield made
     made.close()
+
+
+@pytest.fixture(params=["local", "milvus-lite"])
+def engine(request, tmp_path):
+    """An engine that can search for terms."""
+    made = opened(request, tmp_path, request.param)
+    yield made
+    made.close()
+
+
+class TestDense:
+    """What holds for every engine, also one that cannot search for terms: the real Milvus of 2.3.5 is one."""
+
+    def test_what_is_stored_is_found_best_first_until_it_is_deleted(self, any_engine):
+        engine = any_engine
+        for word in WORDS[:4]:
+            engine.upsert(entry(word))
+        found = engine.dense(vector("cedar"), 3, {})
+        scores = [score for _, score in found]
+        assert len(found) == 3
+        assert scores == sorted(scores, reverse=True)
+        assert scores[0] == pytest.approx(1, abs=1e-3)
+        assert sources(engine, found)[0] == "cedar.txt"
+        before = engine.snapshot()
+        engine.delete(entry("cedar").document.id)
+        assert engine.snapshot() != before
+        assert "cedar.txt" not in sources(engine, found) + sources(engine, engine.dense(vector("cedar"), 9, {}))
+
+    def test_filters_are_exact(self, any_engine):
+        engine = any_engine
+        add_for_filters(engine)
+        for where, expected in FILTERED:
+            assert sorted(sources(engine, engine.dense(vector("amber"), 9, where))) == expected, where
+            assert sorted(one.source for one in engine.store.listing(where)) == expected, where
+
+    def test_a_new_version_takes_the_place_of_the_old_and_other_names_stay(self, any_engine):
+        engine = any_engine
+        old = entry("amber", "a 'b' \\ \"c\".txt")
+        engine.upsert(old)
+        engine.store.alias("z.txt", "there", "f00", old.document.id)
+        engine.upsert(entry("birch", old.document.source), replaces=old.document.id)
+        assert engine.store.find(old.document.source) == entry("birch").document.id
+        assert sorted(sources(engine, engine.dense(vector("amber"), 9, {}))) == [old.document.source, "z.txt"]
+        assert sources(engine, engine.dense(vector("amber"), 9, {"source": "z.txt"})) == ["z.txt"]
+        assert engine.document(old.document.id).text == old.document.text
+
+
+def test_a_server_that_is_too_old_for_terms_says_so(standalone, request, tmp_path):
+    engine = opened(request, tmp_path, "milvus")
+    with pytest.raises(StoreError, match=r"Milvus 2.3 at .* cannot search for terms: upgrade it to 2.5 or newer"):
+        engine.lexical(["amber"], 3, {})
+    with pytest.raises(StoreError, match="or search with --mode dense"):
+        engine.rarity(["amber"])
 
 
 class TestContract:
@@ -73,20 +170,8 @@ class TestContract:
         assert sources(engine, engine.lexical(["birch"], 5, {})) == ["a.txt"]
 
     def test_filters_are_exact(self, engine):
-        engine.upsert(entry("amber", publisher="RT", published="2021-05-01", language="en"))
-        engine.upsert(entry("birch", publisher="Vlast", published="2022-05-01", language="ru"))
-        engine.upsert(entry("cedar", "folder/cedar.txt"))
-        for where, expected in [
-            ({"publisher": "rt"}, ["amber.txt"]),
-            ({"publisher": "!=RT"}, ["birch.txt", "folder/cedar.txt"]),
-            ({"published": ">=2022"}, ["birch.txt"]),
-            ({"published": ">=2021-01-01,<2022-01-01"}, ["amber.txt"]),
-            ({"language": "ru"}, ["birch.txt"]),
-            ({"source": "folder"}, ["folder/cedar.txt"]),
-            ({"source": "amber.txt"}, ["amber.txt"]),
-            ({"language": "fr"}, []),
-        ]:
-            assert sorted(sources(engine, engine.dense(vector("amber"), 9, where))) == expected, where
+        add_for_filters(engine)
+        for where, expected in FILTERED:
             assert sorted(sources(engine, engine.lexical(["stand"], 9, where))) == expected, where
 
     def test_every_change_has_a_name_of_its_own(self, engine):

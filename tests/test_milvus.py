@@ -16,7 +16,7 @@ from index import milvus_server, milvus_store
 from index.errors import DamagedError, NewerFormatError, StoreError, UsageError, WrongEncoderError
 from index.milvus import MilvusEngine
 from index.milvus_server import TOKEN, Address, Server, among, is_address
-from tests.engines import DIM, WORDS, AgainstDictionary, Lite, Pretender, TlsProxy, entry, sources, vector
+from tests.engines import DIM, WORDS, AgainstDictionary, Forwarder, Lite, Pretender, entry, sources, vector
 
 ROOT = Path(__file__).parents[1]
 
@@ -133,6 +133,16 @@ class TestSharing:
         assert engine.check() == []
         assert len(engine.dense(vector("birch"), 9, {})) == 1
 
+    def test_many_rows_are_read_in_parts(self, lite, name, monkeypatch):
+        monkeypatch.setattr(milvus_server, "_FEW", 3)
+        monkeypatch.setattr(milvus_server, "_ROWS", 4)
+        engine = lite.open(name)
+        for word in WORDS:
+            engine.upsert(entry(word))
+        assert [one.source for one in engine.store.listing({})] == [f"{word}.txt" for word in sorted(WORDS)]
+        assert len(engine.store.documents()) == len(list(engine.store.named())) == 10
+        assert engine.check() == []
+
     @pytest.mark.parametrize("kind", ["text", "record", "passages"])
     def test_damage_is_reported_and_never_answered_from(self, lite, name, kind):
         engine = lite.open(name)
@@ -209,7 +219,7 @@ class TestOpening:
         assert "hunter2" not in str(error.value) + "".join(capfd.readouterr())
 
     def test_tls(self, lite, name, tmp_path, monkeypatch, impatient):
-        with TlsProxy(lite.port, tmp_path) as proxy:
+        with Forwarder(lite.port, tmp_path) as proxy:
             script = "import rag, sys; print(rag.open(sys.argv[1]).index.engine.snapshot())"
             command = [sys.executable, "-c", script, f"milvuss://localhost:{proxy.port}/{name}"]
             trusting = {**os.environ, "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(proxy.certificate)}
