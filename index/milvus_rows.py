@@ -51,7 +51,8 @@ def make_collections(server: Server, dim: int) -> None:
         passages += [("terms", {**text, **analyzer}), ("weights", {"datatype": DataType.SPARSE_FLOAT_VECTOR})]
         function = Function("bm25", FunctionType.BM25, ["terms"], ["weights"])
         weights = {"field_name": "weights", "index_type": "SPARSE_INVERTED_INDEX", "metric_type": "BM25"}
-        indexes.append({**weights, "params": {"bm25_k1": 1.2, "bm25_b": 0.75}})  # tantivy's
+        # tantivy's. Nested, since pymilvus undoes one level, which Milvus Lite then does not see.
+        indexes.append({**weights, "params": {"params": {"bm25_k1": 1.2, "bm25_b": 0.75}}})
     server.make(server.passages, [*passages, *about], indexes, function)
 
 

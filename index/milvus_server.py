@@ -188,7 +188,10 @@ class Server:
     def search(
         self, collection: str, field: str, query: object, metric: str, k: int, condition: str
     ) -> list[tuple[int, float]]:
-        """The k nearest rows: key and distance as the server gives it."""
+        """The k nearest rows: key and distance as the server gives it.
+
+        An exact index ignores how far to look; one of the kinds IVF and HNSW, which may be put in its place, does not.
+        """
         (hits,) = self.call(
             "search",
             collection,
@@ -196,7 +199,7 @@ class Server:
             anns_field=field,
             limit=k,
             filter=condition,
-            search_params={"metric_type": metric},
+            search_params={"metric_type": metric, "params": {"nprobe": 64, "ef": max(4 * k, 400)}},
             output_fields=[],
             consistency_level=self._level(collection, latest=False),
         )

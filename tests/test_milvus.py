@@ -6,6 +6,7 @@ import subprocess
 import sys
 import uuid
 from concurrent import futures
+from math import log
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,31 @@ class TestSharing:
         engine.rebuild()
         assert engine.check() == []
         assert len(engine.dense(vector("birch"), 9, {})) == 1
+
+    def test_another_kind_of_index_may_be_put_in_place_of_the_exact_one(self, lite, name):
+        engine = lite.open(name)
+        for word in WORDS[:5]:
+            engine.upsert(entry(word))
+        exact = engine.dense(vector("cedar"), 5, {})
+        server = Server(Address.parse(lite.address(name)))
+        for kind, parameters in (("HNSW", {"M": 16, "efConstruction": 200}), ("IVF_SQ8", {"nlist": 2})):
+            wanted = server._client.prepare_index_params()
+            wanted.add_index("vector", index_type=kind, metric_type="IP", params=parameters)
+            server.call("release_collection", server.passages)
+            server.call("drop_index", server.passages, "vector")
+            server.call("create_index", server.passages, wanted)
+            server.call("load_collection", server.passages)
+            found = engine.dense(vector("cedar"), 5, {})
+            assert found[0] == pytest.approx(exact[0], abs=0.01)
+            assert {key for key, _ in found} == {key for key, _ in exact}
+
+    def test_scores_of_terms_are_those_of_bm25(self, lite, name):
+        engine = lite.open(name)
+        for word in WORDS[:4]:
+            engine.upsert(entry(word))
+        ((_, score),) = engine.lexical(["cedar"], 9, {})
+        # Of four passages of one length one holds the term, twice.
+        assert score == pytest.approx(log(1 + 3.5 / 1.5) * 2 * 2.2 / (2 + 1.2), rel=1e-5)
 
     def test_many_rows_are_read_in_parts(self, lite, name, monkeypatch):
         monkeypatch.setattr(milvus_server, "_FEW", 3)
