@@ -134,6 +134,17 @@ class TestSharing:
         assert engine.check() == []
         assert len(engine.dense(vector("birch"), 9, {})) == 1
 
+    def test_a_removal_that_was_cut_off_has_happened(self, lite, name, monkeypatch):
+        engine = lite.open(name)
+        engine.upsert(entry("amber"))
+        monkeypatch.setattr(engine.store, "_drop", lambda *_: None)
+        engine.delete(entry("amber").document.id)
+        assert sources(engine, engine.dense(vector("amber"), 9, {})) == []
+        assert engine.store.documents() == []
+        assert len(engine.check()) == 1
+        engine.rebuild()
+        assert engine.check() == []
+
     def test_another_kind_of_index_may_be_put_in_place_of_the_exact_one(self, lite, name):
         engine = lite.open(name)
         for word in WORDS[:5]:

@@ -91,7 +91,6 @@ def test_every_command_takes_an_address(lite, folder):
 
     assert "40 added" in pincite("add", folder)
     assert "reports/11.md" in pincite("ask", "How much did bridge 77 cost?")
-    assert "reports/11.md" in pincite("search", "bridge 77", "--where", "source=reports/")
     assert "removed reports/11.md" in pincite("remove", "reports/11.md")
     assert "reports/11.md  " not in pincite("list")
     assert pincite("check") == "the index is sound\n"
@@ -102,7 +101,7 @@ def test_every_command_takes_an_address(lite, folder):
 
 def test_a_library_in_milvus_answers_as_a_folder_does(lite, encoder, tmp_path):
     with Index(tmp_path / "corpus.index", encoder) as here, Index(lite.address("corpus"), encoder) as there:
-        found = compare(here, there, questions()[::24])
+        found = compare(here, there, questions()[::48])
     assert found.dense == found.questions
     assert found.answers >= found.questions - 1, found
     assert found.shared > 0.95, found
