@@ -41,9 +41,9 @@ gate: setup
 
 # Each set of browser tests keeps an event loop of its own, so each has a process of its own.
 test: lint browser gate
-	$(BIN)/pytest tests/test_browser.py
+	$(BIN)/pytest tests/test_browser*.py
 	$(BIN)/pytest tests/test_report.py
-	$(BIN)/pytest --numprocesses auto --ignore tests/test_browser.py --ignore tests/test_report.py
+	$(BIN)/pytest --numprocesses auto --dist loadfile --ignore-glob 'tests/test_browser*.py' --ignore tests/test_report.py
 
 clean:
 	rm -rf .venv build dist *.egg-info *.index

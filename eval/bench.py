@@ -24,6 +24,7 @@ from index.models import Document
 
 if TYPE_CHECKING:
     from index.library import Index
+    from rag.llm import LlmSettings
 
 SETS = {"clapnq": adapters.clapnq, "multispanqa": adapters.multispanqa, "tatqa": adapters.tatqa}
 """The public sets of cases, by the name that `pincite eval run --set` takes."""
@@ -73,6 +74,7 @@ def run_product(
     out: Path,
     *,
     reader: str | None = None,
+    llm: LlmSettings | None = None,
     corpus: Path | None = None,
     index: Path | None = None,
     workers: int = 1,
@@ -81,14 +83,16 @@ def run_product(
 ) -> Loaded:
     """Run this product on a set; its index is made in the run's folder, or in ``index`` where that is given.
 
+    Without ``llm`` no language model words the answers, whatever the environment says.
     With ``corpus`` the index is made from the files of that folder, as a user would add them. With ``renew`` a run that
     lies there under other settings is made again instead of refused.
     """
     from rag.assistant import open as open_assistant
+    from rag.llm import read_settings
 
     folder = index or out / "index"
     prepare_index(folder, benchmark.documents.values(), corpus)
-    with closing(open_assistant(folder, *([reader] if reader else []))) as assistant:
+    with closing(open_assistant(folder, reader, llm or read_settings(base_url=""))) as assistant:
         system = Product(assistant)
         settings = _settings(benchmark, cases, system.name, system.used, workers, index_digest(assistant.index))
         return _run(benchmark, out, settings, system, progress, renew=renew)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,8 +18,16 @@ if TYPE_CHECKING:
     from eval.run import Loaded, Progress
     from eval.summary import Scores, Summary
 
+Command = Callable[..., Any]
+
 _PATH = click.Path(path_type=Path)
 _run = click.argument("run", type=_PATH)
+
+
+def _model(command: Command) -> Command:
+    """Which model; its key, window and time limit come from ``PINCITE_LLM_…`` variables."""
+    address = click.option("--llm-base-url", required=True, metavar="URL", help="An OpenAI-compatible API.")
+    return address(click.option("--llm-model", required=True, metavar="NAME", help="The model to ask there.")(command))
 
 
 @click.group(name="eval", context_settings={"help_option_names": ["-h", "--help"]})
@@ -70,6 +78,8 @@ def lint(cases: Path, corpus: Path | None) -> None:
 @click.option("--corpus", type=_PATH, help="The folder of documents; `documents` beside the case file by default.")
 @click.option("--index", type=_PATH, help="Where to keep the index; in the run's folder by default.")
 @click.option("--reader", help="Which reader answers; the product's own default where not given.")
+@click.option("--llm-base-url", metavar="URL", help="Have the model of this OpenAI-compatible API word the answers.")
+@click.option("--llm-model", metavar="NAME", help="The name of that model.")
 @click.option("--answers", type=_PATH, help="Score the answers of another system in this JSON Lines file instead.")
 @click.option("--name", "system", help="What to call that system.")
 @click.option("--workers", default=min(os.cpu_count() or 1, 4), show_default=True, type=click.IntRange(1, 64))
@@ -80,12 +90,18 @@ def run(
     corpus: Path | None,
     index: Path | None,
     reader: str | None,
+    llm_base_url: str | None,
+    llm_model: str | None,
     answers: Path | None,
     system: str | None,
     workers: int,
 ) -> None:
-    """Ask every case of CASES and keep the answers."""
+    """Ask every case of CASES and keep the answers.
+
+    No language model words them but one that is named here, so that a run does not depend on what is set elsewhere.
+    """
     from eval.bench import read_set, run_file, run_product
+    from rag.llm import read_settings
 
     benchmark = read_set(cases, name, corpus)
     for why, count in benchmark.left_out.items():
@@ -95,8 +111,17 @@ def run(
             loaded = run_file(benchmark, cases, out, answers=answers, name=system, progress=progress)
         else:
             files = None if name else corpus or cases.parent / "documents"
+            llm = read_settings(base_url=llm_base_url, model=llm_model) if llm_base_url else None
             loaded = run_product(
-                benchmark, cases, out, reader=reader, corpus=files, index=index, workers=workers, progress=progress
+                benchmark,
+                cases,
+                out,
+                reader=reader,
+                llm=llm,
+                corpus=files,
+                index=index,
+                workers=workers,
+                progress=progress,
             )
     _print(_scored(loaded)[1])
     click.echo(f"kept in {out}; `pincite eval report {out}` makes a page of it")
@@ -264,6 +289,22 @@ def table(data: Path, cases: Path, out: Path, docs: Path, readme: Path, readers:
     result = measure(data, cases, out, readers=readers, workers=workers, tell=lambda text: click.echo(text, err=True))
     for path in write(result, docs, readme):
         click.echo(f"wrote {path}")
+
+
+@eval_group.command()
+@click.option("--cases", type=_PATH, default=Path("corpus/cases.jsonl"), show_default=True, help="The cases to ask.")
+@click.option("--sample", type=click.IntRange(1), help="Only so many of them, the same each time.")
+@click.option("--out", type=_PATH, default=Path("runs/writer"), show_default=True, help="Where the runs are kept.")
+@click.option("--docs", type=_PATH, default=Path("docs/models.md"), show_default=True, help="The page with the block.")
+@_model
+def writer(cases: Path, sample: int | None, out: Path, docs: Path, llm_base_url: str, llm_model: str) -> None:
+    """Measure answers without a language model and with it, and write the table into the docs."""
+    from eval.writing import measure, write
+    from rag.llm import read_settings
+
+    llm = read_settings(base_url=llm_base_url, model=llm_model)
+    write(measure(cases, out, llm, sample=sample, tell=lambda text: click.echo(text, err=True)), docs)
+    click.echo(f"wrote {docs}")
 
 
 @eval_group.command()

@@ -36,7 +36,8 @@ def _reranking(index: Index) -> Retriever:
 
     def search(query: str, k: int) -> list[Hit]:
         question = understand(query)
-        found = index.retrieve(query, max(k, _READ))
+        vectors = index.encoder.encode([question.text, question.bare])
+        found = index.retrieve(query, max(k, _READ), vector=vectors)
         rarity = dict(zip(question.terms, index.engine.rarity(question.terms), strict=True))
         best: dict[tuple[str, int], float] = {}
         for e in reader.read(question, found[:_READ], rarity):

@@ -75,7 +75,8 @@ class Product:
         from rag.assistant import PASSAGES
 
         self.assistant = assistant
-        self.name = assistant.reader.name
+        writer = assistant.writer
+        self.name = f"{assistant.reader.name}+{writer.name}" if writer else assistant.reader.name
         self.used = PASSAGES
 
     def answer(self, asked: Asked) -> Answer:

@@ -110,18 +110,26 @@ def write(table: Table, docs: Path, readme: Path, skills: Path = pairs.SKILLS) -
     Raises:
         UsageError: the README has no markers.
     """
-    text = readme.read_text(encoding="utf-8") if readme.exists() else ""
-    if BEGIN not in text or END not in text:
-        raise UsageError(f"{readme} has no line {BEGIN} with {END} after it; put both where the table belongs")
+    put_between(readme, BEGIN, END, markdown(table))
     docs.parent.mkdir(parents=True, exist_ok=True)
     docs.write_text(page(table), encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    block = f"{BEGIN}\n{markdown(table)}\n{END}"
-    readme.write_text(before + block + rest.partition(END)[2], encoding="utf-8")
     if not table.skills:
         return [docs, readme]
     pairs.write_skills(table.skills, skills)
     return [docs, readme, skills]
+
+
+def put_between(page: Path, begin: str, end: str, block: str) -> None:
+    """Put a block between two markers of a page, in place of what stands there.
+
+    Raises:
+        UsageError: the page has no such markers.
+    """
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    if begin not in text or end not in text:
+        raise UsageError(f"{page} has no line {begin} with {end} after it; put both where the table belongs")
+    before, _, rest = text.partition(begin)
+    page.write_text(f"{before}{begin}\n{block}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
 
 
 def markdown(table: Table) -> str:

@@ -28,7 +28,11 @@ _LONGEST_QUERY = 64  # terms; the rarest words of a pasted page say enough
 
 
 class Retrieved(NamedTuple):
-    """A hit with what a reader needs: its document, and the cosines of the query with it and with its sentences."""
+    """A hit with what a reader needs: its document, and the cosines of the query with it and with its sentences.
+
+    Attributes:
+        sentence_cosines: of shape (sentences, vectors): with the query's own vector, and with others that were given.
+    """
 
     hit: Hit
     document: Document
@@ -165,7 +169,8 @@ class Index:
             where: a filter on metadata, such as ``{"published": ">=2021-01-01"}``.
             mode: "fused" joins both searches; "lexical" and "dense" are each alone.
             within: the ids of the only documents to be searched.
-            vector: the query's unit vector of shape (dim,), where the caller has it already.
+            vector: the query's unit vector of shape (dim,), where the caller has it already; or of shape (n, dim), with
+                others below it whose cosines with the sentences are wanted, too.
 
         Raises:
             UsageError: an empty query, a bad filter or a bad k.
@@ -181,7 +186,8 @@ class Index:
         lexical = self.engine.lexical(terms, depth, where, within) if mode != "dense" else []
         if vector is None and mode != "lexical":
             vector = self.encoder.encode([query[:20_000]])[0]
-        dense = self.engine.dense(vector, depth, where, within) if vector is not None and mode != "lexical" else []
+        vectors = None if vector is None else np.atleast_2d(vector)
+        dense = self.engine.dense(vectors[0], depth, where, within) if vectors is not None and mode != "lexical" else []
         ranks = _Ranks(
             {key: (rank, score) for rank, (key, score) in enumerate(lexical, 1)},
             {key: (rank, score) for rank, (key, score) in enumerate(dense, 1)},
@@ -191,7 +197,7 @@ class Index:
         order = list(ranks.fused)
         for at in range(0, len(order), k):  # one that has been removed meanwhile makes room for the next
             for stored, document in self.engine.get(order[at : at + k]):
-                found.append(_retrieved(stored, document, ranks, vector))
+                found.append(_retrieved(stored, document, ranks, vectors))
                 if len(found) == k:
                     return found
         return found
@@ -205,7 +211,7 @@ class Index:
         self.engine.rebuild()
 
 
-def _retrieved(stored: Stored, document: Document, ranks: _Ranks, vector: Vectors | None) -> Retrieved:
+def _retrieved(stored: Stored, document: Document, ranks: _Ranks, vectors: Vectors | None) -> Retrieved:
     passage = stored.passage
     lexical_rank, lexical_score = ranks.lexical.get(stored.key, (None, None))
     vector_rank, vector_score = ranks.dense.get(stored.key, (None, None))
@@ -222,10 +228,10 @@ def _retrieved(stored: Stored, document: Document, ranks: _Ranks, vector: Vector
         vector_score=vector_score,
         fused=ranks.fused.get(stored.key, 0.0),
     )
-    if vector is None:
-        return Retrieved(hit, document, 0.0, np.zeros(len(passage.sentences), np.float32))
+    if vectors is None:
+        return Retrieved(hit, document, 0.0, np.zeros((len(passage.sentences), 1), np.float32))
     rows = unit(stored.sentence_vectors.astype(np.float32))
-    return Retrieved(hit, document, float(stored.vector.astype(np.float32) @ vector), rows @ vector)
+    return Retrieved(hit, document, float(stored.vector.astype(np.float32) @ vectors[0]), rows @ vectors.T)
 
 
 def fuse(*rankings: Sequence[int]) -> list[tuple[int, float]]:

@@ -8,8 +8,9 @@
 
 from index.errors import PinciteError
 from rag.assistant import Assistant, open
-from rag.models import Answer, Citation, Claim, Evidence, Nearest, Note, Rejected, Row
+from rag.models import Answer, Citation, Claim, Evidence, Nearest, Note, Piece, Rejected, Row
 from rag.read import Reader
+from rag.why import Why
 
 __all__ = [
     "Answer",
@@ -19,9 +20,11 @@ __all__ = [
     "Evidence",
     "Nearest",
     "Note",
+    "Piece",
     "PinciteError",
     "Reader",
     "Rejected",
     "Row",
+    "Why",
     "open",
 ]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -16,12 +16,14 @@ from rag.compose import Composed, from_lists, from_sentences, left_out, nearest,
 from rag.conversation import Resolved, resolve, turns
 from rag.learned import Trained
 from rag.locks import LIKELY, Locked, lock, says
-from rag.models import Answer, Reason
+from rag.models import Answer, Piece, Reason
 from rag.question import Question, is_clear, understand
 from rag.read import Reader, Similarity
 from rag.rows import ABOUT_RECEIPT
 
 if TYPE_CHECKING:
+    from rag.llm import LlmSettings
+    from rag.why import Why
     from rag.writer import Writer
 
 OFFERED = 24  # how many sentences of evidence a language model may cite
@@ -94,6 +96,30 @@ class Assistant:
             UsageError: the question is empty or far too long, or the filter is bad.
             DamagedError: what would have been answered from does not match its digest.
         """
+        *_, answer = self.stream(question, history, where, within)
+        if not isinstance(answer, Answer):
+            raise TypeError("a stream ends with its answer")
+        return answer
+
+    def stream(
+        self,
+        question: str,
+        history: Sequence[Answer | tuple[str, str | None]] = (),
+        where: Where | None = None,
+        within: frozenset[str] | None = None,
+        stop: threading.Event | None = None,
+    ) -> Iterator[Piece | Answer]:
+        """Answer as `ask` does: first the sentences of a language model as it writes them, last the answer.
+
+        Without a language model there is only the answer. Closing the iterator ends the model's work.
+
+        Args:
+            question, history, where, within: as `ask` takes them.
+            stop: ends the model's work as soon as it is set, by whichever thread; the answer without it follows.
+
+        Raises:
+            UsageError, DamagedError: as `ask` does.
+        """
         clock = _Clock()
         resolved = resolve(question, turns(history)) if history else Resolved(question=question)
         understood = understand(resolved.question)
@@ -102,9 +128,9 @@ class Assistant:
         locked = Locked([], [])
         composed = Composed([], [], [], [], [])
         if is_clear(understood) and not resolved.choices:
-            vector = self.index.encoder.encode([understood.text[:20_000]])[0]
+            vectors = self.index.encoder.encode([understood.text[:20_000], understood.bare[:20_000]])
             clock.lap("encode")
-            retrieved = self.index.retrieve(understood.text, PASSAGES, where, within=within, vector=vector)
+            retrieved = self.index.retrieve(understood.text, PASSAGES, where, within=within, vector=vectors)
             clock.lap("search")
         documents = {r.document.id: r.document for r in retrieved}
         if retrieved:
@@ -141,11 +167,28 @@ class Assistant:
             generation=generation,
         )
         if self.writer and not reason:
-            for said in self.writer.write(understood.text, answer, locked.evidence[:OFFERED], documents):
+            for said in self.writer.write(understood.text, answer, locked.evidence[:OFFERED], documents, stop=stop):
                 if isinstance(said, Answer):
                     answer = said
+                else:
+                    yield said
             clock.lap("write")
-        return answer.model_copy(update={"timing_ms": clock.laps()})
+        yield answer.model_copy(update={"timing_ms": clock.laps()})
+
+    def why(self, question: str, quote: str, within: frozenset[str] | None = None) -> Why:
+        """Why a sentence is shown for a question, or why not; see `rag.why.why`.
+
+        Args:
+            question: as it would be asked.
+            quote: some words of the sentence.
+            within: the ids of the only documents that are looked at.
+
+        Raises:
+            UsageError: no document holds these words, or the question is empty.
+        """
+        from rag.why import why
+
+        return why(self, question, quote, within)
 
     def _compose(self, question: Question, locked: Locked, documents: Mapping[str, Document]) -> Composed:
         """Rows where what was given to whom is asked and the documents list it, else the sentences that stand."""
@@ -179,27 +222,29 @@ class _Clock:
         return {**self._laps, "total": round((perf_counter() - self._start) * 1000, 3)}
 
 
-def open(index: str | Path, reader: str = Similarity.name) -> Assistant:
+def open(index: str | Path, reader: str | None = None, llm: LlmSettings | None = None) -> Assistant:
     """Open an assistant on an index, making it where there is none.
 
     Args:
         index: a folder, or an address in Milvus such as milvus://HOST:19530/NAME.
-        reader: the name of the reader that proposes evidence.
+        reader: which one proposes evidence; the best one if left out.
+        llm: the language model that words answers, if any; what ``PINCITE_LLM_…`` variables say, if left out.
 
     Raises:
-        UsageError: there is no reader of that name.
+        UsageError: there is no reader of that name, or the language model is not set as it must be.
         StoreError: the index cannot be used.
     """
+    reader = reader or Similarity.name
     if reader not in READERS:
         raise UsageError(f"there is no reader {reader!r}: use one of {', '.join(READERS)}")
-    return Assistant(Index(index), READERS[reader](), _writer())
+    writer = _writer(llm)
+    return Assistant(Index(index), READERS[reader](), writer)
 
 
-def _writer() -> Writer | None:
-    """The language model that the environment names, if any; nothing of it is loaded otherwise."""
-    if not os.environ.get("PINCITE_LLM_BASE_URL"):
-        return None
-    from rag.llm import Llm, LlmSettings
+def _writer(settings: LlmSettings | None) -> Writer | None:
+    """The writer that the settings name, if any; neither a client nor a model is loaded before it is asked."""
+    from rag.llm import Llm, read_settings
     from rag.writer import Writer
 
-    return Writer(Llm(LlmSettings()))
+    settings = settings or read_settings()
+    return Writer(Llm(settings)) if settings.base_url else None

@@ -27,6 +27,8 @@ _LONGEST_FOLLOW_UP = 300  # characters; a longer question says what it is about
 def turns(history: Sequence[Answer | Turn | tuple[str, str | None]]) -> list[Turn]:
     """Earlier answers, or plain pairs of a question and its answer, as turns.
 
+    An answer is taken as the answer to what was understood, which may not be what was typed.
+
     >>> turns([("Who received grants?", "The school.")])[0].question
     'Who received grants?'
     """
@@ -36,7 +38,8 @@ def turns(history: Sequence[Answer | Turn | tuple[str, str | None]]) -> list[Tur
             case Turn():
                 made.append(each)
             case Answer():
-                made.append(Turn(question=each.question, answer=each))
+                followed = each.understood is not None
+                made.append(Turn(question=each.understood or each.question, answer=each, followed=followed))
             case (question, answer):
                 made.append(Turn(question=question, answer=answer))
     return made
@@ -62,7 +65,7 @@ def resolve(question: str, history: Sequence[Turn]) -> Resolved:
             # What could not be tied to anything does not change what is spoken of.
             loose = LEAD.match(earlier) and not told.carried and not named(understand(earlier))
             if not told.choices and not (focus and loose):
-                focus = focused(told.question, turn.answer, focus, bool(told.carried))
+                focus = focused(told.question, turn.answer, focus, turn.followed or bool(told.carried))
     return _resolved(question, focus)
 
 

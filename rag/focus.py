@@ -59,10 +59,14 @@ _WHICH = re.compile(
 
 
 class Turn(Model):
-    """An earlier question, as it was asked or as it was understood, with its answer where there is one."""
+    """An earlier question, as it was asked or as it was understood, with its answer where there is one.
+
+    ``followed`` where it was understood in the light of the turn before it, and is given so.
+    """
 
     question: str
     answer: Answer | str | None = None
+    followed: bool = False
 
 
 class Focus(NamedTuple):

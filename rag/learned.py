@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from index.library import Retrieved
 from rag.models import Evidence
 from rag.question import Question
@@ -46,6 +48,14 @@ class Trained:
             for c, p, row in zip(candidates, probability, rows, strict=True)
         ]
         return sorted(found, key=lambda e: (-e.probability, e.document, e.start))
+
+    def contributions(self, evidence: Evidence) -> dict[str, float]:
+        """See `Reader.contributions`; a signal is taken away by saying that it does not apply."""
+        row = np.array([[evidence.signals[name] for name in NAMES]], np.float32)
+        without = np.repeat(row, len(NAMES), axis=0)
+        np.fill_diagonal(without, np.nan)
+        left = self._session.run(None, {"signals": without})[0][:, 0]
+        return dict(zip(NAMES, (evidence.probability - left).tolist(), strict=True))
 
     @cached_property
     def _session(self) -> onnxruntime.InferenceSession:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from index.models import Document
 from index.terms import content_terms
+from rag.claims import is_bait
 from rag.cues import DATE, MONEY, NUMBER, SUPERLATIVE, TOTAL
 from rag.models import Evidence
 from rag.question import Question
@@ -34,9 +35,7 @@ def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[st
     strict = question.kind in ("amount", "total", "list", "count", "largest", "comparison")
     for place, e in enumerate(evidence):
         document = documents[e.document]
-        text = document.text[e.start : e.end]
-        states = not text.endswith("?") and not _is_heading(document, e.start)
-        if not states or not _fits(question, text) or not _speaks_of(question, held(document)):
+        if barred(question, document, e):
             continue
         scoped = scope(document).of(e.start, e.end)
         if scoped.agreement(question.periods, of_date=question.kind == "date") != "contradicted":
@@ -51,6 +50,22 @@ def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[st
     if strict:  # what was paid in another year is the figure most easily mistaken for the one asked for
         other.sort(key=lambda e: (not MONEY.search(documents[e.document].text[e.start : e.end]), -e.probability))
     return Locked(kept, other)
+
+
+def barred(question: Question, document: Document, e: Evidence) -> str | None:
+    """Why a sentence cannot answer a question, whatever its year; ``None`` where it can."""
+    text = document.text[e.start : e.end]
+    if text.endswith("?"):
+        return "it is a question"
+    if is_bait(text):
+        return "it gives orders to a program that reads it"
+    if _is_heading(document, e.start):
+        return "it is a heading, which names a subject but states nothing"
+    if not _fits(question, text):
+        return f"it holds nothing of the kind asked for ({question.kind})"
+    if not _speaks_of(question, held(document)):
+        return f"its document does not name {' and '.join(question.names)}"
+    return None
 
 
 def _is_heading(document: Document, start: int) -> bool:

@@ -73,6 +73,22 @@ class Rejected(Model):
     reason: str
 
 
+class Piece(Model):
+    """A sentence of an answer while a language model writes it.
+
+    Attributes:
+        at: which sentence it is, from 0; a later piece with the same ``at`` takes its place.
+        state: only a "verified" one may be shown as cited; one that is "writing" is to be marked as unverified, and one
+            that is "rejected" is to be taken back.
+        citations: what a verified one rests on, numbered as in the answer that follows.
+    """
+
+    at: int
+    text: str
+    state: Literal["writing", "verified", "rejected"]
+    citations: tuple[Citation, ...] = ()
+
+
 class Note(Model):
     """Something the reader of an answer should know, with citations of its own.
 

@@ -89,6 +89,10 @@ _NAME = re.compile(
 )
 
 
+_YEARS = re.compile(r"\b(?:1[5-9]|20)\d\d(?:/\d\d)?\b")
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
+
+
 class Question(Model):
     """A question as it is understood.
 
@@ -103,6 +107,15 @@ class Question(Model):
     terms: tuple[str, ...]
     periods: tuple[Period, ...] = ()
     names: tuple[str, ...] = ()
+
+    @property
+    def bare(self) -> str:
+        """The question without its names and years: what is asked of them; as it is where nothing else is left."""
+        text = self.text
+        for name in self.names:
+            text = text.replace(name, " ")
+        text = " ".join(_YEARS.sub(" ", text).split())
+        return text if any(word not in STOP for word in map(str.casefold, _LETTERS.findall(text))) else self.text
 
     @property
     def wants_all(self) -> bool:

@@ -19,6 +19,7 @@ class Candidate(NamedTuple):
     Attributes:
         rank: the passage's place in the search, from 1.
         cosine: of the question and the sentence as it reads in its passage.
+        bare: the same for the question without its names and years.
     """
 
     document: Document
@@ -26,6 +27,7 @@ class Candidate(NamedTuple):
     end: int
     rank: int
     cosine: float
+    bare: float
     around: str
 
     @property
@@ -52,6 +54,9 @@ class Reader(Protocol):
             rarity: for each term of the question, how rare it is (`Engine.rarity`).
         """
 
+    def contributions(self, evidence: Evidence) -> dict[str, float]:
+        """What the probability would lose without each signal."""
+
 
 class Similarity:
     """The baseline: likeness of vectors and shared terms, and nothing learned."""
@@ -71,18 +76,27 @@ class Similarity:
         wanted = question.terms or ("",)
         told = sum(term in own for term in wanted) / len(wanted)
         near = sum(term in around for term in wanted) / len(wanted)
-        score = 0.5 * candidate.cosine + 0.25 * told + 0.25 * near
+        signals = {"cosine": candidate.cosine, "terms told": told, "terms around": near}
         return Evidence(
             document=candidate.document.id,
             start=candidate.start,
             end=candidate.end,
-            probability=1 / (1 + math.exp(-_STEEPNESS * (score - _EVEN))),
-            signals={"rank": candidate.rank, "cosine": candidate.cosine, "terms told": told, "terms around": near},
+            probability=_probability(signals),
+            signals=signals,
         )
+
+    def contributions(self, evidence: Evidence) -> dict[str, float]:
+        """See `Reader.contributions`."""
+        return {name: evidence.probability - _probability({**evidence.signals, name: 0.0}) for name in evidence.signals}
 
 
 _STEEPNESS = 12.0
 _EVEN = 0.55
+
+
+def _probability(signals: Mapping[str, float]) -> float:
+    score = 0.5 * signals["cosine"] + 0.25 * signals["terms told"] + 0.25 * signals["terms around"]
+    return 1 / (1 + math.exp(-_STEEPNESS * (score - _EVEN)))
 
 
 def candidates(retrieved: Sequence[Retrieved]) -> list[Candidate]:
@@ -92,5 +106,6 @@ def candidates(retrieved: Sequence[Retrieved]) -> list[Candidate]:
         passage = hit.passage
         around = " ".join((document.title or "", *passage.headings, hit.text))
         for (start, end), cosine in zip(passage.sentences, cosines, strict=True):
-            found.setdefault((document.id, start), Candidate(document, start, end, rank, float(cosine), around))
+            place = (document.id, start)
+            found.setdefault(place, Candidate(document, start, end, rank, float(cosine[0]), float(cosine[-1]), around))
     return list(found.values())

@@ -24,6 +24,7 @@ from rag.read import Candidate, candidates
 from rag.scope import scope
 from rag.subject import about, held
 
+_BEGINNING = 5  # letters
 _YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
 _AGREEMENT = {"told": 2.0, "inherited": 1.0, "unknown": 0.0, "contradicted": -1.0}
 NAMES: tuple[str, ...] = (
@@ -34,13 +35,15 @@ NAMES: tuple[str, ...] = (
     "cosine below best", "cosine order", "terms below best", "passage below best", "best cosine", "best terms",
     "place in document", "first in document", "period", "question terms", "wants all",
     "rest told", "rest around", "rest", "given", "names given", "names in document", "terms in document", "number",
+    "bare cosine", "bare below best", "rest told loosely", "rest before",
 )  # fmt: skip
 
 # Signals of which more can only speak for a sentence; a learned model is held to that.
 RISING = frozenset(
     ("cosine", "passage cosine", "terms told", "terms around", "names told", "names around", "pairs told", "kind fits",
      "cosine below best", "terms below best", "period", "best cosine", "best terms", "rarest told", "rarest around",
-     "rest told", "rest around", "names given", "names in document", "terms in document")
+     "bare cosine", "bare below best", "rest told loosely", "rest told", "rest around", "names given",
+     "names in document", "terms in document")
 )  # fmt: skip
 
 
@@ -65,6 +68,7 @@ def signals(
     told = [_share(wanted, _content(c.text)) for c in found]
     order = np.argsort(np.argsort([-c.cosine for c in found]))
     best_cosine = max(c.cosine for c in found)
+    best_bare = max(c.bare for c in found)
     best_terms = max(told)
     best_passage = max(r.cosine for r in retrieved)
     # Neighbours are looked up by place, not by order: two candidates may come from two passages.
@@ -138,6 +142,10 @@ def signals(
             _share(dict.fromkeys(named, 1.0), held(c.document)) if named else nan,
             _share(wanted, held(c.document)),
             float(bool(NUMBER.search(_YEAR.sub("", c.text)))),
+            c.bare,
+            c.bare - best_bare,
+            _loosely(rest, own) if rest else nan,
+            nan if previous is None or not rest else _share(rest, _content(found[previous].text)),
         )
     return found, rows
 
@@ -145,6 +153,12 @@ def signals(
 def _share(weights: dict[str, float], held: frozenset[str]) -> float:
     """The share of the weights whose terms are held."""
     return sum(w for t, w in weights.items() if t in held) / sum(weights.values())
+
+
+def _loosely(weights: dict[str, float], held: frozenset[str]) -> float:
+    """The share of the weights whose terms begin as a held one does: "founder" for "founded", and slips of the pen."""
+    beginnings = {t[:_BEGINNING] for t in held}
+    return sum(w for t, w in weights.items() if t in held or t[:_BEGINNING] in beginnings) / sum(weights.values())
 
 
 def _fits(question: Question, text: str, named: set[str]) -> float:

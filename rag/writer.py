@@ -7,63 +7,35 @@ answer made without it is given wherever it fails.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from time import monotonic
-from typing import Literal, NamedTuple
 
 from index.models import Document
 from index.split import sentences
 from rag.claims import Checker, Sentence, clean, repeats
 from rag.llm import Llm, ModelError
-from rag.models import Answer, Citation, Evidence, Note, Rejected
+from rag.models import Answer, Citation, Evidence, Note, Piece, Rejected
 from rag.verify import Draft, verify
 
 PROMPT = "write-1"
 _MOST_EVIDENCE = 24  # sentences; more would only hide the good ones
 _SPARE = 0.75  # of the window is used: another model's tokens are not those that are counted here
 _SILENT = re.compile(r"\bnot in the evidence\b", re.IGNORECASE)
+_HALF = re.compile(r"\s*!?\[[^\]\n]{0,40}$")  # a number in brackets, or a link, of which the end is not written yet
 _STOPS = re.compile(r"([.!?])[ \t]*((?:\[[\d, ]+\][ \t]*)+)(?=\s|$|\w)")
-
-Support = Callable[[str, Sequence[str]], float]
-
-
-class Piece(NamedTuple):
-    """A sentence of the answer as it comes to be, to be shown while it is written.
-
-    Attributes:
-        at: which sentence it is, from 0; a later piece with the same ``at`` takes its place.
-        state: only a "verified" one may be shown as cited; the others are to be marked as unverified, or taken back.
-    """
-
-    at: int
-    text: str
-    state: Literal["writing", "verified", "rejected"]
 
 
 class Writer:
     """Has a model write answers, and keeps what stands."""
 
-    def __init__(self, llm: Llm, support: Support | None = None) -> None:
-        """Take a model and, if there is one, a judge of support from 0 to 1 for a claim and the words it cites."""
+    def __init__(self, llm: Llm, checker: Checker | None = None) -> None:
+        """Take a model, and what decides which of its sentences stand."""
         self.llm = llm
-        self.checker = Checker(support)
+        self.checker = checker or Checker()
         self.name = f"llm:{llm.name}:{PROMPT}"
-
-    def answer(
-        self,
-        question: str,
-        extractive: Answer,
-        evidence: Sequence[Evidence],
-        documents: Mapping[str, Document],
-        deadline: float | None = None,
-    ) -> Answer:
-        """The answer that `write` ends with."""
-        *_, last = self.write(question, extractive, evidence, documents, deadline)
-        if not isinstance(last, Answer):
-            raise TypeError("write ends with an Answer")
-        return last
 
     def write(
         self,
@@ -72,6 +44,7 @@ class Writer:
         evidence: Sequence[Evidence],
         documents: Mapping[str, Document],
         deadline: float | None = None,
+        stop: threading.Event | None = None,
     ) -> Iterator[Piece | Answer]:
         """The sentences of an answer as the model writes them, and last the verified answer.
 
@@ -84,6 +57,7 @@ class Writer:
             evidence: sentences that may be cited, best first.
             documents: those of the evidence and of the extractive answer's citations, by id.
             deadline: the `time.monotonic` at which the answer must be there; the model's own limit if left out.
+            stop: ends the model's work as soon as it is set, by whichever thread.
         """
         if extractive.status == "refused" or extractive.rows:
             yield extractive
@@ -93,18 +67,21 @@ class Writer:
         kept: list[Draft] = []
         rejected: list[Rejected] = []
         try:
-            for at, (text, done) in self._sentences(question, offered, deadline):
+            for at, (text, done) in self._sentences(question, offered, deadline, stop):
                 if not done:
-                    yield Piece(at, text, "writing")
+                    yield Piece(at=at, text=text, state="writing")
                     continue
                 draft, why = self.checker.check(text, offered)
                 if why:
                     rejected.append(Rejected(text=clean(text), reason=why))
-                if draft is None:
-                    yield Piece(at, clean(text), "rejected")
-                elif draft not in kept:
-                    kept.append(draft)
-                    yield Piece(at, draft.text, "verified")
+                claims, citations, failed = verify([*kept, draft] if draft else [])
+                rejected += failed
+                if draft is None or failed or draft in kept:
+                    yield Piece(at=at, text=clean(text), state="rejected")
+                    continue
+                kept.append(draft)
+                cited = tuple(c for c in citations if c.number in claims[-1].citations)
+                yield Piece(at=at, text=draft.text, state="verified", citations=cited)
         except ModelError as error:
             yield _without(extractive, str(error), rejected)
             return
@@ -116,15 +93,16 @@ class Writer:
     def _verified(
         self, extractive: Answer, kept: list[Draft], rejected: list[Rejected], documents: Mapping[str, Document]
     ) -> Answer:
-        """The answer in the model's words, begun with the best sentence where the model passed it over."""
+        """The answer in the model's words, ended with the best sentence where the model passed it over.
+
+        It comes last, so that what was shown while it was written keeps its numbers.
+        """
         told = {(document.id, start) for draft in kept for document, start, _ in draft.spans}
         first = extractive.claims[0]
         rests = [c for c in extractive.citations if c.number in first.citations]
         if rests and not any((c.document, c.start) in told for c in rests):
-            kept = [Draft(first.text, tuple((documents[c.document], c.start, c.end) for c in rests)), *kept]
+            kept = [*kept, Draft(first.text, tuple((documents[c.document], c.start, c.end) for c in rests))]
         claims, citations, failed = verify(kept)
-        if not claims:
-            return _without(extractive, "nothing that the language model wrote stands in the documents", rejected)
         return extractive.model_copy(
             update={
                 "text": "\n".join(f"{c.text} {''.join(f'[{n}]' for n in c.citations)}" for c in claims),
@@ -159,9 +137,11 @@ class Writer:
         return dict(enumerate([*best[::2], *best[1::2][::-1]], 1))
 
     def _sentences(
-        self, question: str, offered: Mapping[int, Sentence], deadline: float
+        self, question: str, offered: Mapping[int, Sentence], deadline: float, stop: threading.Event | None
     ) -> Iterator[tuple[int, tuple[str, bool]]]:
         """The model's sentences with their places: first as they grow, then whole.
+
+        A number in brackets of which only a part is written belongs to no sentence yet.
 
         Raises:
             ModelError: the model gave no whole answer, or none that can be used.
@@ -172,17 +152,17 @@ class Writer:
             raise ModelError("the language model took too long")
         text, given = "", 0
         whole: list[str] = []
-        pieces = self.llm.stream(_messages(question, offered), deadline)
-        for piece in pieces:
+        for piece in self.llm.stream(_messages(question, offered), deadline, stop):
             text += piece
-            whole = _cut(text)
+            whole = _cut(_HALF.sub("", text))
             if repeats(whole):
                 raise ModelError("the language model repeated itself")
             while given < len(whole) - 1:
                 yield given, (whole[given], True)
                 given += 1
-            if whole and " " in piece:
+            if len(whole) > given and " " in piece:
                 yield given, (clean(whole[-1]), False)
+        whole = _cut(text)
         if not text.strip():
             raise ModelError("the language model wrote nothing")
         if _SILENT.search(text):

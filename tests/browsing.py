@@ -6,13 +6,9 @@ Needs Chromium: ``apt-get install chromium``, or any other whose path is in PINC
 import os
 import re
 import shutil
-import socket
-import subprocess
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
@@ -20,6 +16,7 @@ from playwright.sync_api import expect, sync_playwright
 from index.library import Index
 from rag.models import Answer, Claim, Nearest, Note, Row
 from rag.verify import cite
+from tests.serving import Site
 from ui.accounts import LOCAL
 from ui.state import State
 from ui.talks import Talks, new_id
@@ -48,35 +45,6 @@ def browser():
         launched = playwright.chromium.launch(executable_path=found, args=FLAGS)
         yield launched
         launched.close()
-
-
-class Site:
-    """A server in a process of its own, and what was put into its index and database."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            self.port = listening.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
-
-    def start(self):
-        code = "import sys; from ui.commands import serve; serve(sys.argv[1:])"
-        command = [sys.executable, "-c", code, "--index", str(self.folder), "--port", str(self.port)]
-        env = {name: value for name, value in os.environ.items() if not name.startswith("PINCITE_")}
-        self.process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True)
-        line = self.process.stderr.readline()
-        assert line.startswith("pincite on"), line + self.process.stderr.read()
-
-    def stop(self):
-        """At once, with whatever it is doing."""
-        self.process.kill()
-        self.process.wait(30)
-        self.process.stderr.close()
-
-    def get(self, path):
-        reply = httpx.get(f"{self.url}/api/v1{path}", timeout=30)
-        assert reply.status_code == 200, reply.text
-        return reply.json()
 
 
 @contextmanager

@@ -18,6 +18,33 @@ def encoder() -> Encoder:
     return Encoder()
 
 
+@pytest.fixture(scope="session")
+def chromium():
+    """A real browser; the tests that use it run in a process of their own (see the Makefile)."""
+    from tests.browsing import browser
+
+    with browser() as launched:
+        yield launched
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder):
+    """The demo served with answers of a known form."""
+    from tests.browsing import served
+
+    with served(tmp_path_factory.mktemp("browser"), encoder) as site:
+        yield site
+
+
+@pytest.fixture
+def visit(chromium, site):
+    """Opens a page of the site in a profile of its own."""
+    from tests.browsing import visits
+
+    with visits(chromium, site) as open_page:
+        yield open_page
+
+
 @pytest.fixture
 def seeds() -> Path:
     """The five scraped articles; they lie beside the project and are not part of it."""

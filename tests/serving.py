@@ -2,14 +2,18 @@
 
 import atexit
 import functools
+import os
 import shutil
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
@@ -20,6 +24,7 @@ from ui.server import create_app
 from ui.settings import Settings
 from ui.state import State
 
+ROOT = Path(__file__).parents[1]
 PASSWORD = "correct horse battery"  # noqa: S105
 
 # All organisations here are invented.
@@ -91,6 +96,38 @@ def served(index: Path, **settings: object) -> Iterator[str]:
         finally:
             server.should_exit = True
             thread.join(30)
+
+
+SERVE = "import sys; from ui.commands import serve; serve(sys.argv[1:])"
+
+
+class Site:
+    """A server with its page, in a process of its own, as `pincite serve` starts it."""
+
+    def __init__(self, folder: Path, *flags: str) -> None:
+        self.folder, self.flags = folder, flags
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            self.port = listening.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def start(self, code: str = SERVE, **settings: str) -> None:
+        command = [sys.executable, "-c", code, "--index", str(self.folder), "--port", str(self.port), *self.flags]
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("PINCITE_")}
+        env = inherited | {f"PINCITE_{name.upper()}": value for name, value in settings.items()}
+        self.process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True)
+        line = self.process.stderr.readline()
+        assert line.startswith("pincite on"), line + self.process.stderr.read()
+
+    def stop(self) -> None:
+        """At once, with whatever it is doing."""
+        self.process.kill()
+        self.process.wait(30)
+        self.process.stderr.close()
+
+    def get(self, path: str) -> Any:
+        reply = httpx.get(f"{self.url}/api/v1{path}", timeout=30)
+        assert reply.status_code == 200, reply.text
+        return reply.json()
 
 
 @contextmanager

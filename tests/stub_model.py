@@ -10,7 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Stub(ThreadingHTTPServer):
-    """Answers each request for a chat in the way that ``mode`` names; ``asked`` keeps the bodies of the requests."""
+    """Answers each request for a chat in the way that ``mode`` names; ``asked`` keeps the bodies of the requests.
+
+    In the mode "held" each ¶ of the reply waits until ``go`` is released once; in the mode "echo" the reply is the
+    first sentence of the evidence.
+    """
 
     daemon_threads = True
 
@@ -18,6 +22,8 @@ class Stub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.reply, self.mode, self.times = reply, mode, times
         self.asked, self.paths, self.keys = [], [], []
+        self.go = threading.Semaphore(0)
+        self.left = threading.Event()  # set when whoever asked goes away in the middle
 
     @property
     def url(self):
@@ -32,7 +38,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.paths.append(self.path)
-        self._json(200, {"object": "list", "data": [{"id": "stub", "object": "model", "created": 0, "owned_by": "x"}]})
+        if not self._trouble(self.server.mode):
+            model = {"id": "stub", "object": "model", "created": 0, "owned_by": "x"}
+            self._json(200, {"object": "list", "data": [model]})
 
     def do_POST(self):
         stub = self.server
@@ -40,14 +48,26 @@ class Handler(BaseHTTPRequestHandler):
         stub.keys.append(self.headers.get("Authorization"))
         stub.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         mode = stub.mode if len(stub.asked) <= stub.times else "whole"
-        if mode in ("401", "404", "429", "500", "503"):
+        if not self._trouble(mode):
+            self._stream(self._echo() if mode == "echo" else stub.reply, mode)
+
+    def _echo(self):
+        lines = self.server.asked[-1]["messages"][-1]["content"].splitlines()
+        return next(line.removeprefix("[1] ") for line in lines if line.startswith("[1] ")) + " [1]"
+
+    def _trouble(self, mode):
+        """Answer in a way that is none, if the mode is such."""
+        if mode.isdigit():
             self._json(int(mode), {"error": {"message": "secret-in-the-error", "type": "x", "code": mode}})
         elif mode == "html":
             self._bytes(200, b"<html><body>Welcome</body></html>", "text/html")
         elif mode == "hang":
             time.sleep(3)
+        elif mode == "drop":  # as a server does that was killed for its memory
+            self.close_connection = True
         else:
-            self._stream(stub.reply, mode)
+            return False
+        return True
 
     def _stream(self, reply, mode):
         self.send_response(200)
@@ -61,7 +81,11 @@ class Handler(BaseHTTPRequestHandler):
                 return
             words = reply.split(" ")
             for n, word in enumerate(words):
-                self._chunk({"content": word if n == 0 else f" {word}"}, None)
+                if mode == "held" and word.startswith("¶"):
+                    while not self.server.go.acquire(timeout=0.05):
+                        self.wfile.write(b": still here\n\n")
+                said = word.removeprefix("¶")
+                self._chunk({"content": said if n == 0 else f" {said}"}, None)
                 if mode == "slow":
                     time.sleep(0.25)
                 if mode == "trickle":
@@ -73,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
             self._chunk({}, "length" if mode == "length" else "stop")
             self.wfile.write(b"data: [DONE]\n\n")
         except OSError:
-            pass  # the reader has gone, as it may
+            self.server.left.set()
 
     def _chunk(self, delta, reason):
         body = {

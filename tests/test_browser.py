@@ -1,13 +1,6 @@
-"""The page in a real browser, on a real server; see `tests.browsing`."""
+"""Citations in a real browser, on a real server: chips, the source panel, the link; see `tests.browsing`."""
 
-import csv
-import io
-import json
 import re
-import subprocess
-import sys
-from datetime import date
-from pathlib import Path
 
 import httpx
 import pytest
@@ -19,37 +12,13 @@ from tests.browsing import (
     HOSTILE_NAME,
     PASSING,
     QUESTION,
-    ROOT,
-    browser,
     chip,
     main,
     marked,
     raw_numbers,
     serious,
-    served,
     status,
-    visits,
 )
-from ui.accounts import Accounts
-from ui.state import State
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    with browser() as launched:
-        yield launched
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory, encoder):
-    with served(tmp_path_factory.mktemp("browser"), encoder) as site:
-        yield site
-
-
-@pytest.fixture
-def visit(chromium, site):
-    with visits(chromium, site) as open_page:
-        yield open_page
 
 
 def test_every_number_of_an_answer_is_a_chip(visit, site):
@@ -86,6 +55,10 @@ def test_a_click_shows_the_words_in_their_document(visit, site):
         title = cited["citation"]["title"] or cited["citation"]["source"]
         assert marked(page) == cited["citation"]["quote"]
         expect(panel.get_by_role("heading", level=2)).to_have_text(title)
+        known = [cited["citation"]["publisher"], cited["citation"]["published"], cited["citation"]["page"]]
+        known[2] = known[2] and f"page {known[2]}"
+        about = [*filter(None, known), *([cited["citation"]["source"]] if cited["citation"]["title"] else [])]
+        expect(panel.locator(".about")).to_have_text(" · ".join(about))
         mark, body = page.locator("mark.cited").bounding_box(), page.locator("#pin-panel .body").bounding_box()
         assert body["y"] <= mark["y"]
         assert mark["y"] + mark["height"] <= body["y"] + body["height"]
@@ -94,6 +67,23 @@ def test_a_click_shows_the_words_in_their_document(visit, site):
         place = ", ".join([title, *cited["section"][-1:]])
         expect(status(page)).to_have_text(f"Source {number} of 5: {place}")
         page.keyboard.press("Escape")
+
+
+def test_the_panel_shows_a_document_in_its_own_layout(visit, site):
+    page = visit(main(site))
+    for number in (1, 2, 3):
+        chip(page, site, "sentences", number).click()
+        marked(page)
+        cited = site.get(f"/answers/{site.answers['sentences']}/citations/{number}")
+        words = page.locator("#pin-panel .words")
+        for kind, selector in (("heading", "h3, h4, h5, h6"), ("row", ".row"), ("item", ".item")):
+            drawn = [block["text"] for block in cited["blocks"]["blocks"] if block["kind"] == kind]
+            assert words.locator(selector).evaluate_all("all => all.map((one) => one.textContent)") == drawn
+        pages = dict.fromkeys(f"page {block['page']}" for block in cited["blocks"]["blocks"] if block["page"])
+        assert words.locator("p.page").all_text_contents() == list(pages)
+        values = [cell["text"] for block in cited["blocks"]["blocks"] for cell in block["cells"]]
+        assert words.locator(".row .value").all_text_contents() == values
+    assert values
 
 
 def test_a_pdf_also_shows_its_page(visit, site):
@@ -209,81 +199,6 @@ def test_a_document_that_is_gone_leaves_no_words_behind(visit, site):
     assert "Una Brill" not in page.locator("#chat").text_content()
 
 
-def test_an_answer_can_be_copied_saved_and_judged(visit, site):
-    page = visit(main(site), permissions=["clipboard-read", "clipboard-write"])
-    page.locator(f".act.copy.act-{site.answers['sentences']}").click()
-    expect(page.locator(".told")).to_have_text("Copied with its sources.")
-    copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied.startswith("It was set up in 1998 by Elspeth Merrow, who died in 2006 [1]\n")
-    assert "\nSources:\n[1] People and rules" in copied
-    with page.expect_download() as download:
-        page.locator(f".act.csv.act-{site.answers['table']}").click()
-    lines = list(csv.reader(io.StringIO(Path(download.value.path()).read_text("utf-8-sig"))))
-    assert lines[2][0] == '\'=HYPERLINK("http://evil.example")'
-    for kind, name in (("Markdown", "md"), ("HTML", "html")):
-        with page.expect_download() as download:
-            page.get_by_role("button", name=f"Export as {kind}").click()
-        assert download.value.suggested_filename.endswith(f".{name}")
-        assert "Elspeth Merrow" in Path(download.value.path()).read_text()
-    page.locator(f".act.good.act-{site.answers['table']}").click()
-    expect(page.locator(f".act.good.act-{site.answers['table']}")).to_have_attribute("aria-pressed", "true")
-    chip(page, site, "table", 2).click()
-    page.get_by_role("button", name="Wrong source").click()
-    expect(status(page)).to_have_text("Thank you. That is noted.")
-    given = site.get(f"/answers/{site.answers['table']}")["feedback"]
-    assert [(one["value"], one["citation"]) for one in given] == [("up", None), ("wrong_source", 2)]
-    page.reload()
-    expect(page.locator(f".act.good.on.act-{site.answers['table']}")).to_be_visible()
-
-
-def test_conversations_are_found_renamed_and_deleted(visit, site):
-    page = visit()
-    listed = page.locator("#pin-nav .list .pick")
-    expect(listed.filter(has_text="To be deleted")).to_have_count(1)
-    page.get_by_role("button", name="Rename “To be deleted”").click()
-    page.get_by_role("textbox", name="Rename “To be deleted”").fill("Another name")
-    page.keyboard.press("Enter")
-    expect(listed.filter(has_text="Another name")).to_have_count(1)
-    page.get_by_role("searchbox", name="Find a conversation").fill("ANOTHER")
-    expect(listed).to_have_count(1)
-    page.get_by_role("button", name="Delete “Another name”").click()
-    expect(page.get_by_role("button", name="Cancel")).to_be_focused()
-    page.get_by_role("button", name="Delete", exact=True).click()
-    expect(page.locator("#pin-nav .none")).to_have_text("None found.")
-    page.get_by_role("searchbox", name="Find a conversation").fill("how did it")
-    listed.first.click()
-    chip(page, site, "sentences", 1).wait_for()
-    assert page.url.endswith(main(site))
-    page.get_by_role("button", name="New conversation").click()
-    expect(page.get_by_role("heading", name="Ask your documents")).to_be_visible()
-    assert "conv=" not in page.url
-
-
-def test_documents_are_added_found_read_and_removed(visit, site):
-    page = visit("/?view=documents")
-    count = page.locator("#pin-library .find .count")
-    expect(count).to_have_text(re.compile(r"^\d+ of \d+ documents$"))
-    old = (ROOT / "corpus/documents/reports/erratum-2022.md").read_bytes()
-    files = [("ferry.txt", b"The ferry of Quenby, an invented place, is the Marigold."), ("again.md", old)]
-    files += [("broken.pdf", b"%PDF-1.7 nothing")]
-    payload = [{"name": name, "mimeType": "text/plain", "buffer": data} for name, data in files]
-    page.locator("#pin-files").set_input_files(payload)
-    results = page.locator("#pin-library .results li")
-    expect(results).to_have_count(3)
-    assert [results.nth(at).get_attribute("class") for at in range(3)] == ["added", "duplicate", "refused"]
-    expect(results.nth(2).locator(".reason")).not_to_be_empty()
-    expect(page.locator("#pin-library .going")).to_have_text("3 of 3 files done.")
-    page.get_by_role("searchbox", name="Filter").fill("ferry")
-    expect(count).to_have_text("1 of 1 documents")
-    page.get_by_role("button", name=re.compile("^View ")).click()
-    expect(page.locator("#pin-panel .body")).to_contain_text("is the Marigold")
-    page.keyboard.press("Escape")
-    expect(page.get_by_role("button", name=re.compile("^View "))).to_be_focused()
-    page.get_by_role("button", name=re.compile("^Remove ")).click()
-    page.get_by_role("button", name="Remove", exact=True).click()
-    expect(count).to_have_text("0 of 0 documents")
-
-
 def test_a_phone_shows_the_source_over_the_whole_screen(visit, site):
     page = visit(main(site), viewport={"width": 390, "height": 844}, has_touch=True)
     chip(page, site, "sentences", 3).tap()
@@ -298,8 +213,14 @@ def test_a_phone_shows_the_source_over_the_whole_screen(visit, site):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     page.get_by_role("button", name="Conversations").tap()
     expect(page.get_by_role("button", name="New conversation")).to_be_in_viewport()
+    assert page.locator("#pin-main").evaluate("main => main.inert")
     page.keyboard.press("Escape")
     expect(page.get_by_role("button", name="New conversation")).to_be_hidden()
+    page.get_by_role("button", name="Conversations").tap()
+    page.touchscreen.tap(380, 400)  # beside them
+    expect(page.get_by_role("button", name="New conversation")).to_be_hidden()
+    page.locator("#pin-bar summary", has_text="Export").tap()
+    expect(page.get_by_role("button", name="Export as HTML")).to_be_in_viewport()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -320,18 +241,6 @@ def test_axe_finds_nothing_serious(visit, site, scheme):
     assert serious(page) == []
 
 
-def test_a_russian_browser_reads_russian(visit, site):
-    page = visit(main(site), locale="ru-RU")
-    expect(page.get_by_role("button", name="Новая беседа")).to_be_visible()
-    expect(page.get_by_placeholder("Спросите о ваших документах")).to_be_visible()
-    expect(page.get_by_role("button", name="Спросить", exact=True)).to_be_visible()
-    expect(chip(page, site, "sentences", 1)).to_have_accessible_name("Источник 1")
-    chip(page, site, "sentences", 1).click()
-    expect(status(page)).to_have_text(re.compile("^Источник 1 из 5: "))
-    page.get_by_role("button", name="Документы", exact=True).click()
-    expect(page.locator("#pin-library .find .count")).to_have_text(re.compile("^Документов: "))
-
-
 def test_chips_and_feedback_outlive_the_server(visit, site):
     page = visit(main(site))
     site.stop()
@@ -345,56 +254,3 @@ def test_chips_and_feedback_outlive_the_server(visit, site):
     expect(fresh.locator("#chat .pin-answer")).to_have_count(4)
     chip(fresh, site, "sentences", 2).click()
     assert "Nine regular grants" in marked(fresh)
-
-
-@pytest.mark.parametrize("path", ["/", "/?view=documents", "/?view=api", "/?view=settings", "/docs", "/login"])
-def test_no_page_asks_another_host(chromium, site, path):
-    asked = []
-    context = chromium.new_context()
-    context.on("request", lambda request: asked.append(request.url))
-    page = context.new_page()
-    page.goto(f"{site.url}{path}")
-    page.wait_for_timeout(1500)
-    context.close()
-    assert asked
-    assert [url for url in asked if not url.startswith((site.url, "data:", "blob:"))] == []
-
-
-def test_gradio_client_calls_the_endpoints_by_name(site):
-    code = (
-        "import json, sys; from gradio_client import Client; client = Client(sys.argv[1], verbose=False);"
-        "print(json.dumps([client.predict('Who received NED grants in 2021?', api_name='/ask'),"
-        "client.predict('harbour master', api_name='/search'), list(client.view_api(return_format='dict')"
-        "['named_endpoints'])]))"
-    )
-    out = subprocess.run([sys.executable, "-c", code, site.url], capture_output=True, text=True, check=False, cwd=ROOT)
-    assert out.returncode == 0, out.stderr
-    answer, hits, names = json.loads(out.stdout.splitlines()[-1])
-    assert answer["status"] == "answered"
-    assert answer["citations"]
-    assert date.fromisoformat(answer["citations"][0]["published"])
-    assert "harbour master" in hits[0]["text"]
-    assert sorted(names) == ["/ask", "/search"]
-
-
-def test_a_reader_signs_in_and_sees_its_own(visit, site):
-    """The last one here: from now on the server asks everyone to sign in."""
-    state = State(site.folder)
-    Accounts(state).add("root", "admin", None)
-    Accounts(state).add("ada", "reader", "correct horse battery")
-    state.close()
-    page = visit(main(site), wait=False)
-    page.wait_for_url("**/login?next=*")
-    page.get_by_label("Name").fill("ada")
-    page.get_by_label("Password").fill("correct horse battery")
-    page.keyboard.press("Enter")
-    page.locator("#pin-hello h1").wait_for()
-    expect(page.get_by_text("there is no such conversation")).to_be_visible()
-    expect(page.locator("#pin-nav .list .pick")).to_have_count(0)
-    assert "conv=" not in page.url
-    page.get_by_role("button", name="Documents", exact=True).click()
-    page.locator("#pin-library tbody .title").first.wait_for()
-    expect(page.locator("#pin-library").get_by_role("button", name="Choose files")).to_be_hidden()
-    expect(page.locator("#pin-library").get_by_role("button", name=re.compile("^Remove"))).to_have_count(0)
-    page.get_by_role("button", name="Sign out").click()
-    page.wait_for_url("**/login*")

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from index.load import MAX_BYTES
+from tests.stub_model import serving
 
-COMMANDS = ["add", "ask", "check", "eval", "list", "rebuild", "remove", "search", "show"]
+COMMANDS = ["add", "ask", "check", "eval", "list", "models", "rebuild", "remove", "search", "serve", "show"]
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +30,13 @@ def place(tmp_path_factory) -> Path:
 
 
 def pincite(place: Path, *words: str, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+    alone = {name: value for name, value in os.environ.items() if not name.startswith("PINCITE_")}
     done = subprocess.run(
         [Path(sys.executable).parent / "pincite", *words],
         capture_output=True,
         text=True,
         cwd=place,
-        env={**os.environ, "PINCITE_INDEX": str(place / "x.index"), **environment},
+        env={**alone, "PINCITE_INDEX": str(place / "x.index"), **environment},
         timeout=120,
         check=False,
     )
@@ -96,6 +98,30 @@ def test_search_list_show_and_check(place, added):
     assert lines(pincite(place, "list", "--where", "published<2022", "--json")) == []
     assert lines(pincite(place, "check", "--json")) == [{"sound": True, "problems": []}]
     assert lines(pincite(place, "rebuild", "--json")) == [{"documents": 1}]
+
+
+def test_a_language_model_words_the_answer(place, added):
+    question = "What did the Heron Choir get?"
+    with serving("The Heron Choir was given $15,000 [1]. It has ninety singers [1].") as stub:
+        model = {"PINCITE_LLM_BASE_URL": stub.url, "PINCITE_LLM_MODEL": "stub"}
+        (answer,) = lines(pincite(place, "ask", question, "--json", **model))
+        assert answer["answerer"].startswith("llm:stub")
+        assert "The Heron Choir was given $15,000. [1]" in str(answer["text"])
+        assert "ninety" not in str(answer["text"])
+        asked = len(stub.asked)
+        pincite(place, "ask", question, "--no-llm", **model)
+        assert len(stub.asked) == asked
+    shown = pincite(place, "ask", question, **model).stdout
+    assert "$15,000 for a tour of five villages" in shown
+    assert "Note: Shown in the documents' own words: the language model cannot be reached." in shown
+
+
+def test_the_file_of_settings_names_the_index(place, added, tmp_path):
+    (tmp_path / "pincite.toml").write_text(f'index = "{place / "x.index"}"\n')
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PINCITE_")}
+    command = [Path(sys.executable).parent / "pincite", "list"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=True)
+    assert "docs/report.txt" in done.stdout
 
 
 def test_remove(place, added, tmp_path):

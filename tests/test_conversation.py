@@ -213,3 +213,23 @@ def test_a_place_in_a_list_that_was_not_given_means_nothing():
 def test_a_long_conversation_is_followed_to_its_end():
     history = turns(WHO, GAVE, "And in 2020?", "And the IRI?", "And in 2019?", "What was it for?")
     assert resolve("And in 2018?", history).question == "What was the grant of NED to the IRI in 2018 for?"
+
+
+def test_an_answer_goes_on_from_what_was_understood():
+    typed, understood = "And in 2020?", "How much did NED give Vlast Media Group in 2020?"
+    answers = [
+        Answer(question=question, status="answered", reason=None, text="$5. [1]", understood=told)
+        for question, told in ((GAVE, None), (typed, understood))
+    ]
+    assert [t.question for t in made_of(answers)] == [GAVE, understood]
+    assert resolve("Why less?", made_of(answers)).question == (
+        "Why did NED give Vlast Media Group less in 2020 than in 2021?"
+    )
+    topic, follow_up = "What is throat cancer?", "What are the symptoms?"
+    typed = turns(topic, follow_up)
+    understood = resolve(follow_up, typed[:1]).question
+    given = [typed[0], Answer(question=follow_up, status="answered", reason=None, text="", understood=understood)]
+    assert resolve("Is it treatable?", made_of(given)).question == resolve("Is it treatable?", typed).question
+    # Asked as it was typed, a turn is not read in the light of those before it.
+    alone = answers[1].model_copy(update={"understood": None, "question": "Where is the school in 2020?"})
+    assert made_of([answers[0], alone])[1].followed is False

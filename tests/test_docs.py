@@ -24,7 +24,8 @@ def place(tmp_path_factory) -> Path:
 
 
 def run(words: list[str], place: Path) -> str:
-    done = subprocess.run(words, cwd=place, capture_output=True, text=True, timeout=300, check=False, env=os.environ)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("PINCITE_")}
+    done = subprocess.run(words, cwd=place, capture_output=True, text=True, timeout=300, check=False, env=env)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -54,7 +55,7 @@ def test_the_first_screen_names_the_two_commands():
 def test_every_command_is_named():
     from ui.cli import cli
 
-    for name in ("add", "remove", "list", "show", "ask", "search", "serve", "eval", "check", "rebuild"):
+    for name in ("add", "remove", "list", "show", "ask", "search", "serve", "models", "eval", "check", "rebuild"):
         assert f"`{name}`" in README
         assert name in cli.list_commands(None)
 
@@ -63,6 +64,15 @@ def test_every_link_and_picture_is_there():
     for page in [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_picture_of_the_page_is_made_by_the_script_and_shown():
+    script = (ROOT / "docs" / "screenshots.py").read_text(encoding="utf-8")
+    made = set(re.findall(r'shoot\(page, "([\w-]+)"\)', script))
+    shown = set(re.findall(r"docs/images/([\w-]+)\.png", README)) - {"architecture"}
+    kept = {path.stem for path in (ROOT / "docs" / "images").glob("*.png")} - {"architecture"}
+    assert made == kept == shown
+    assert {"chat", "source", "table", "pdf", "refusal", "dark", "mobile"} <= shown
 
 
 def test_the_ci_runs_what_the_readme_says():

@@ -22,6 +22,7 @@ from index.errors import PinciteError, UsageError
 from index.library import Index
 from tests.conftest import document
 from tests.handmade import CASES, TEXTS, gold_answer, write_corpus
+from tests.stub_model import serving
 from tests.test_adapters import clapnq_record, lines, write_conversations
 from tests.test_judge import Endpoint, endpoint
 
@@ -105,6 +106,51 @@ def test_answers_from_a_file_against_the_product(product: Path, corpus: Path, tm
     lines(answers, {"id": "unheard-of"})
     with pytest.raises(UsageError, match="which is no case of"):
         call("run", corpus / "cases.jsonl", "--out", tmp_path / "other", "--answers", answers)
+
+
+def test_answers_with_and_without_a_language_model_in_one_table(corpus: Path, tmp_path: Path) -> None:
+    page = tmp_path / "models.md"
+    page.write_text("# Models\n\n<!-- writer:begin -->\nold\n<!-- writer:end -->\n\nThe end.\n")
+    cases = ("--cases", corpus / "cases.jsonl", "--docs", page)
+    with serving(mode="echo") as stub:
+        model = ("--llm-base-url", stub.url, "--llm-model", "stub")
+        call("writer", *cases, "--out", tmp_path / "runs", *model)
+        asked = len(stub.asked)
+        assert asked
+        call("writer", *cases, "--out", tmp_path / "runs", *model)
+        assert len(stub.asked) == asked  # a run that is there is taken as it is
+    text = page.read_text()
+    assert "| measure | n | without a model | with stub |" in text
+    assert "| Right answers |" in text
+    assert "All 6 cases of `corpus/cases.jsonl`." in text
+    assert "are shown in its words" in text
+    assert "old" not in text
+    assert text.endswith("\n\nThe end.\n")
+    kept = [json.loads(line) for line in (tmp_path / "runs" / "with" / "answers.jsonl").read_text().splitlines()]
+    assert any(record["answer"]["answerer"].startswith("llm:stub") for record in kept)
+    with serving(mode="503") as stub:
+        model = ("--llm-base-url", stub.url, "--llm-model", "stub")
+        call("writer", *cases, "--out", tmp_path / "down", "--sample", 4, *model)
+    text = page.read_text()
+    assert "4 of the 6 cases, drawn once at random, of" in text
+    assert "times: the language model failed (HTTP 503)" in text
+    with pytest.raises(UsageError, match="has no line <!-- writer:begin -->"):
+        call("writer", "--cases", corpus / "cases.jsonl", "--docs", tmp_path / "no.md", "--out", tmp_path / "down",
+             "--sample", 4, *model)  # fmt: skip
+
+
+def test_a_run_asks_no_model_that_it_was_not_told_of(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(mode="echo") as stub:
+        monkeypatch.setenv("PINCITE_LLM_BASE_URL", stub.url)
+        monkeypatch.setenv("PINCITE_LLM_MODEL", "stub")
+        call("run", corpus / "cases.jsonl", "--out", tmp_path / "without")
+        assert not stub.asked
+        named = ("--llm-base-url", stub.url, "--llm-model", "stub")
+        output = call("run", corpus / "cases.jsonl", "--out", tmp_path / "with", *named).output
+        assert stub.asked
+    assert "similarity+llm:stub:" in output
 
 
 def test_the_gate_by_command(product: Path, tmp_path: Path) -> None:

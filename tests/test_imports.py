@@ -37,8 +37,8 @@ def test_imports_go_one_way(package):
 
 def test_the_exported_names():
     assert set(rag.__all__) == {
-        "Answer", "Assistant", "Citation", "Claim", "Evidence", "Nearest", "Note", "PinciteError", "Reader", "Rejected",
-        "Row", "open",
+        "Answer", "Assistant", "Citation", "Claim", "Evidence", "Nearest", "Note", "Piece", "PinciteError", "Reader",
+        "Rejected", "Row", "Why", "open",
     }  # fmt: skip
     assert set(index.__all__) == {
         "Added", "Document", "Engine", "Hit", "Index", "Listed", "Passage", "PinciteError", "open",

@@ -12,6 +12,7 @@ import pytest
 from index import milvus_server
 from index.errors import StoreError
 from index.library import Index
+from index.milvus_server import TOKEN
 from tests.agreement import compare, questions
 from tests.engines import Lite
 
@@ -83,10 +84,16 @@ def test_what_was_acknowledged_before_a_server_died_is_there_and_the_rest_is_rep
 def test_every_command_takes_an_address(lite, folder):
     def pincite(*arguments: object, code: int = 0) -> str:
         command = [sys.executable, "-c", "import ui.cli; ui.cli.main()", *map(str, arguments)]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "PINCITE_INDEX": lite.address("reports")}
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "PINCITE_INDEX": lite.address("reports"),
+            TOKEN: "a:hunter2",
+        }
         done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
         assert done.returncode == code, done.stderr
         assert done.stderr == "" or code
+        assert "hunter2" not in done.stdout + done.stderr
         return done.stdout or done.stderr
 
     assert "40 added" in pincite("add", folder)

@@ -20,6 +20,7 @@ from ui.render import (
     pending_html,
     plain_text,
     question_html,
+    written_html,
 )
 from ui.texts import TEXTS, language
 
@@ -117,14 +118,15 @@ def test_a_list_is_a_table_with_a_chip_in_each_row():
 
 
 def test_a_refusal_has_no_chips_and_says_what_is_near():
-    note = Note(kind="other_period", text="Only for 2020:", citations=(citation(1, "In 2020 it was six."),))
+    note = Note(kind="other_period", text="Only for 2020:", citations=(citation(1, "Total\n\nIn 2020\nit was six."),))
     tree = Tree(answer_html(refused(nearest=(NEAR,), notes=(note,)), "a", {}))
     assert not tree.classed("cite")
     assert "The documents do not say." in tree.text()
     assert "nothing in the documents answers this" in tree.text()
     assert "None of them is an answer" in tree.text()
     assert [b["class"] for b in tree.classed("read")] == ["read cite-a-1", f"read near-{'e' * 16}-5-20"]
-    assert tree.text("blockquote") == "In 2020 it was six.A passage nearby."
+    assert tree.text("blockquote") == "TotalIn 2020 it was six.A passage nearby."
+    assert len(tree.all("br")) == 1, "a heading is not run into its paragraph"
 
 
 def test_notes_stand_beneath_an_answer_with_chips_of_their_own():
@@ -132,6 +134,29 @@ def test_notes_stand_beneath_an_answer_with_chips_of_their_own():
     answer = answered(Claim(text="Nine.", citations=(1,)), citations=(citation(1),), notes=(note,))
     html = answer_html(answer, "a", {})
     assert html.index("cite-a-1") < html.index("Two reports disagree") < html.index("cite-a-2")
+
+
+def test_what_a_follow_up_was_taken_for_stands_under_it():
+    tree = Tree(question_html("And in 2020?", "How much in 2020?", "a"))
+    assert tree.text() == "And in 2020?Understood as: “How much in 2020?” Ask it as typed"
+    assert [b["class"] for b in tree.classed("alone")] == ["other alone act-a"]
+    assert not Tree(question_html("And in 2020?")).classed("alone")
+
+
+def test_an_ambiguous_question_is_asked_back_with_buttons():
+    answer = refused(reason="unclear_question", text="Which of these do you mean?", choices=("Where is A?", "And <B>?"))
+    tree = Tree(answer_html(answer, "a", {}))
+    assert [b["class"] for b in tree.classed("choice")] == [f"other choice choice-{n} act-a" for n in (0, 1)]
+    assert "Where is A?And <B>?" in tree.text()
+    assert "could not be understood" not in tree.text()
+    assert plain_text(answer).splitlines() == ["Which of these do you mean?", "- Where is A?", "- And <B>?"]
+
+
+def test_what_is_written_so_far_has_chips():
+    written = answered(Claim(text="Nine.", citations=(1,)), citations=(citation(1), citation(2)))
+    tree = Tree(written_html(written, "a", {}))
+    assert [c["class"] for c in tree.classed("cite")] == ["cite cite-a-1"]
+    assert "Nine." in tree.text()
 
 
 def test_a_thumb_that_was_given_is_shown():
@@ -159,7 +184,9 @@ def test_nothing_of_a_document_or_question_becomes_markup(tongue):
     pages = [
         answer_html(answer, "a", {1: HOSTILE}, tongue),
         answer_html(refused(text=HOSTILE, nearest=(near,), notes=answer.notes), "a", {1: HOSTILE}, tongue),
-        question_html(HOSTILE),
+        question_html(HOSTILE, HOSTILE, "a", tongue),
+        written_html(answer, "a", {1: HOSTILE}, tongue),
+        answer_html(refused(text=HOSTILE, choices=(HOSTILE, HOSTILE)), "a", {}, tongue),
         conversation_html(HOSTILE, [Turn(HOSTILE, answer)], tongue),
     ]
     for page in pages:
@@ -176,7 +203,8 @@ def test_a_question_and_a_claim_are_one_block_of_html_without_markdown(words):
     answer = answered(
         Claim(text=words, citations=(1,)), citations=(citation(1, words if words.split() else "x", title=words),)
     )
-    for html in (question_html(words), answer_html(answer, "a", {1: words}), pending_html()):
+    pieces = (question_html(words, words, "a"), written_html(answer, "a", {1: words}))
+    for html in (question_html(words), answer_html(answer, "a", {1: words}), pending_html(), *pieces):
         assert "\n" not in html
         assert "\r" not in html
         assert not re.search(r"[`*\[\]!~|$\\]", html)

@@ -1,11 +1,13 @@
 """What stands before every route: names, origins, sizes, rates and queues, and the headers of each response."""
 
 import http.client
+import re
 import socket
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import anyio
@@ -339,3 +341,12 @@ def test_an_error_inside_is_not_shown(index, monkeypatch):
         assert response.status_code == 500
         assert response.json()["status"] == 500
         assert "secret" not in response.text
+
+
+def test_no_script_of_ours_makes_markup_of_words():
+    scripts = list(Path(security.__file__).parent.glob("*.js"))
+    assert len(scripts) >= 7
+    for script in scripts:
+        words = script.read_text(encoding="utf-8")
+        found = re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|Function\(|srcdoc", words)
+        assert not found, f"{script.name}: {found}"

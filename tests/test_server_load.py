@@ -1,12 +1,11 @@
-"""Twenty clients that ask at once: no errors, and how long they waited is printed.
+"""Twenty clients that ask at once, by the API and by the page: no errors, and how long they waited is printed.
 
 ``LOAD_QUESTIONS=5000`` asks more, and then also holds memory to what it was after the first tenth.
 """
 
+import json
 import os
 import statistics
-import subprocess
-import sys
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving import client, copied
+from tests.serving import Site, client, copied
 
 QUESTIONS = int(os.environ.get("LOAD_QUESTIONS", "300"))
 CLIENTS = 20
@@ -36,59 +35,59 @@ def memory(pid: int) -> float:
 
 
 @pytest.fixture
-def server(tmp_path):
-    """A server in a process of its own, as `pincite serve` starts it."""
-    code = "import sys; from ui.commands import serve; serve(sys.argv[1:])"
-    command = [sys.executable, "-c", code, "--index", str(copied(tmp_path)), "--port", "0", "--no-page"]
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("PINCITE_")}
-    env = inherited | {"PINCITE_READER": "similarity", "PINCITE_ASK_RATE": "1000000", "PINCITE_RATE": "1000000"}
-    with subprocess.Popen(command, cwd=tmp_path, env=env, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            line = process.stderr.readline()
-            assert line.startswith("pincite on http://127.0.0.1:"), line
-            url = line.split()[-1]
-            with client(url) as http:  # it listens from before it says so
-                assert http.get("/readyz").status_code == 200
-            yield process, url
-        finally:
-            process.terminate()
-            assert process.wait(30) in (0, -15)
+def site(tmp_path):
+    site = Site(copied(tmp_path))
+    site.start(reader="similarity", ask_rate="1000000", rate="1000000")
+    yield site
+    site.stop()
 
 
-def test_twenty_clients(server, capsys):
-    process, url = server
+def by_api(http, question):
+    response = http.post("/api/v1/ask", json={"question": question})
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def by_page(http, question):
+    """As the page and `gradio_client` ask: through the queue."""
+    begun = http.post("/gradio_api/call/ask", json={"data": [question]})
+    assert begun.status_code == 200, begun.text
+    told = http.get(f"/gradio_api/call/ask/{begun.json()['event_id']}")
+    last = told.text.strip().split("\n\n")[-1].split("\n")
+    assert last[0] == "event: complete", told.text
+    return json.loads(last[1].removeprefix("data: "))[0]
+
+
+def test_twenty_clients(site, capsys):
     held: list[float] = []
 
     def one(n):
-        times, statuses = [], Counter()
-        with client(url) as http:
+        ask, times, statuses = (by_api, by_page)[n % 2], [], Counter()
+        with client(site.url) as http:
             for at in range(n, QUESTIONS, CLIENTS):
                 began = time.perf_counter()
-                response = http.post("/api/v1/ask", json={"question": ASKED[at % len(ASKED)]})
+                answer = ask(http, ASKED[at % len(ASKED)])
                 times.append(time.perf_counter() - began)
-                statuses[response.status_code] += 1
-                if response.status_code == 200:
-                    answer = response.json()
-                    statuses[answer["status"]] += 1
-                    assert all(c["number"] for c in answer["citations"])
+                statuses[answer["status"]] += 1
+                assert all(c["number"] for c in answer["citations"])
                 if n == 0:
-                    held.append(memory(process.pid))
-        return times, statuses
+                    held.append(memory(site.process.pid))
+        return ask, times, statuses
 
     began = time.perf_counter()
     with ThreadPoolExecutor(CLIENTS) as pool:
         done = list(pool.map(one, range(CLIENTS)))
     seconds = time.perf_counter() - began
-    times = sorted(t for some, _ in done for t in some)
-    statuses = sum((some for _, some in done), Counter())
+    statuses = sum((some for _, _, some in done), Counter())
     early, late = statistics.mean(held[len(held) // 10 : len(held) // 5]), statistics.mean(held[-len(held) // 10 :])
     with capsys.disabled():
-        p50, p95 = times[len(times) // 2], times[int(len(times) * 0.95)]
-        print(  # noqa: T201  the figure is what the test is for
-            f"\n{QUESTIONS} questions of {CLIENTS} clients: {QUESTIONS / seconds:.0f}/s, p50 {p50 * 1000:.0f} ms, "
-            f"p95 {p95 * 1000:.0f} ms, memory {early:.0f} -> {late:.0f} MB"
-        )
-    assert statuses[200] == QUESTIONS, statuses
+        print(f"\n{QUESTIONS} questions of {CLIENTS} clients: {QUESTIONS / seconds:.0f}/s")  # noqa: T201
+        for way in (by_api, by_page):
+            times = sorted(t for by, some, _ in done if by is way for t in some)
+            p50, p95 = times[len(times) // 2], times[int(len(times) * 0.95)]
+            print(f"{way.__name__}: p50 {p50 * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms")  # noqa: T201
+        print(f"memory {early:.0f} -> {late:.0f} MB")  # noqa: T201  the figures are what the test is for
+    assert statuses.total() == QUESTIONS
     assert statuses["answered"] > QUESTIONS / 2
     if QUESTIONS >= 2000:
         assert late < early * 1.1

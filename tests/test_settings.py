@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from index.errors import DamagedError, UsageError
 from tests.serving import PASSWORD, accounts, client, copied
-from ui.commands import key, serve, user
+from tests.stub_model import serving
+from ui.commands import key, models, serve, user
 from ui.settings import Settings, load
 
 
@@ -58,16 +59,68 @@ def test_an_unknown_variable_is_refused(monkeypatch):
         load()
 
 
-def test_a_key_of_a_language_model_is_never_shown(monkeypatch):
+def test_a_language_model_by_flag_environment_and_file(tmp_path, monkeypatch):
+    (tmp_path / "pincite.toml").write_text('port = 1001\n[llm]\nmodel = "file"\nseconds = 5\nwindow = 2048\n')
+    monkeypatch.setenv("PINCITE_LLM_MODEL", "environment")
+    monkeypatch.setenv("PINCITE_LLM_BASE_URL", "http://127.0.0.1:1/v1")
+    llm = load(llm={"base_url": "http://127.0.0.1:2/v1", "model": None}).llm
+    assert (llm.base_url, llm.model, llm.seconds, llm.window) == ("http://127.0.0.1:2/v1", "environment", 5, 2048)
+    assert load(llm={"base_url": ""}).llm.base_url is None
+    assert load().port == 1001
+
+
+@pytest.mark.parametrize(
+    ("file", "says"),
+    [
+        ('[llm]\ncolour = "red"', "llm.colour"),
+        ("[llm]\nseconds = -1", "llm.seconds"),
+        ('[llm]\nbase_url = "http://me:sk-very-secret@x/v1"', "llm.base_url"),
+        ('llm_model = "x"', "llm_model"),
+    ],
+)
+def test_a_wrong_language_model_is_refused_in_one_line(tmp_path, file, says):
+    (tmp_path / "pincite.toml").write_text(file)
+    with pytest.raises(UsageError, match=says) as raised:
+        load()
+    assert "\n" not in str(raised.value)
+    assert "secret" not in str(raised.value)
+
+
+def test_a_key_of_a_language_model_is_never_shown(tmp_path, monkeypatch):
+    (tmp_path / "pincite.toml").write_text('[llm]\napi_key = "sk-from-the-file"')
+    assert load().llm.api_key.get_secret_value() == "sk-from-the-file"
     monkeypatch.setenv("PINCITE_LLM_API_KEY", "sk-very-secret")
     settings = load()
     assert "sk-very-secret" not in repr(settings)
     assert "sk-very-secret" not in settings.model_dump_json()
-    assert settings.llm_api_key.get_secret_value() == "sk-very-secret"
-    monkeypatch.setenv("PINCITE_PORT", "sk-very-secret")
+    assert settings.llm.api_key.get_secret_value() == "sk-very-secret"
+    monkeypatch.setenv("PINCITE_LLM_SECONDS", "sk-very-secret")
     with pytest.raises(UsageError) as raised:
         load()
     assert "sk-very-secret" not in str(raised.value)
+
+
+def test_models_says_what_can_be_reached(monkeypatch):
+    asked = CliRunner().invoke
+    assert "PINCITE_LLM_BASE_URL" in str(asked(models).exception)
+    with serving() as stub:
+        address = ["--llm-base-url", stub.url]
+        open_ = asked(models, address)
+        assert (open_.exit_code, open_.stdout) == (0, "stub\n")
+        assert "PINCITE_LLM_MODEL" in open_.stderr
+        monkeypatch.setenv("PINCITE_LLM_API_KEY", "sk-very-secret")
+        chosen = asked(models, [*address, "--llm-model", "stub", "--json"])
+        assert json.loads(chosen.stdout) == {
+            "base_url": stub.url, "models": ["stub"], "model": "stub", "ready": True,
+        }  # fmt: skip
+        assert "words the answers" in asked(models, [*address, "--llm-model", "stub"]).stdout
+        other = asked(models, [*address, "--llm-model", "other"])
+        assert "has no model 'other'" in str(other.exception)
+    with serving(mode="401") as stub:
+        refused = asked(models, ["--llm-base-url", stub.url])
+    assert "PINCITE_LLM_API_KEY" in str(refused.exception)
+    assert "secret" not in f"{refused.output} {refused.exception}"
+    assert "start it" in str(asked(models, ["--llm-base-url", "http://127.0.0.1:1/v1"]).exception)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +202,7 @@ def test_a_stopped_server_finishes_what_it_began(tmp_path):
         url = server.stderr.readline().split()[-1]
         with client(url) as http:
             assert http.get("/healthz").status_code == 200
-            body = {"question": "x " * 10_000 + "When does the night train leave?"}
+            body = {"question": "x " * 2_000 + "When does the night train leave?"}
             with http.stream("POST", "/api/v1/ask", json=body, headers={"Accept": "text/event-stream"}) as answer:
                 server.send_signal(signal.SIGTERM)
                 assert "event: answer" in answer.read().decode()

@@ -15,7 +15,7 @@ def table() -> train_reader.Table:
     signals[chance.random(signals.shape) < 0.05] = np.nan
     label = (np.nan_to_num(signals[:, 0]) + chance.normal(size=3000) > 1).astype(np.int64)
     number = np.repeat(np.arange(300), 10)
-    return train_reader.Table(signals, label, number, number % 2)
+    return train_reader.Table(signals, label, number, number % 2, number)
 
 
 def test_the_exported_model_gives_the_same_probabilities(table, tmp_path):

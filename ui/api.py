@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from enum import Enum
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,9 +15,10 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 from index.errors import PinciteError
 from index.filters import parse_where
 from index.models import Added, Model
-from rag.models import Answer
+from rag.models import Answer, Claim, Piece
+from rag.why import Why
 from ui import problems, render
-from ui.bodies import EXAMPLE, ID, Groups, Question, Search, Session, SignIn, Title
+from ui.bodies import EXAMPLE, ID, Groups, Question, Search, Session, SignIn, Title, Trace
 from ui.library import MOST_LISTED
 from ui.limits import Rates
 from ui.models import (
@@ -86,7 +88,10 @@ def _json(model: Model, status: int = 200, **headers: str) -> Response:
 
 def _questions(api: APIRouter, service: Service) -> None:
     good = {
-        "description": "With `Accept: text/event-stream`: `claim` for each claim, then `answer` or `problem`.",
+        "description": "With `Accept: text/event-stream`: where a language model writes, `writing` for each sentence as"
+        " it grows (not verified: to be marked so), then `claim` with its citations once it is verified, or `rejected`"
+        " where it is to be taken back, each with the sentence's place `at`; elsewhere a `claim` for each claim. Last"
+        " `answer`, which stands in place of all that came before it, or `problem`.",
         "content": {
             "application/json": {"example": EXAMPLE},
             "text/event-stream": {"example": "event: answer\ndata: {…}\n\n"},
@@ -104,16 +109,20 @@ def _questions(api: APIRouter, service: Service) -> None:
 
         The ids of the answer and of its conversation are in the headers `X-Answer-Id` and `X-Conversation-Id`.
         """
+        given = (caller, asked.question, asked.conversation, asked.where, asked.origin)
         if "text/event-stream" not in request.headers.get("accept", ""):
-            turn = await service.ask(caller, asked.question, asked.conversation, asked.where, asked.origin)
+            turn = await service.ask(*given, alone=asked.alone)
             return _json(turn.answer, answer=turn.id, conversation=turn.conversation)
         # The ids go out before the answer is there.
         ids = (new_id(), new_id())
-        asking = asyncio.ensure_future(
-            service.ask(caller, asked.question, asked.conversation, asked.where, asked.origin, ids)
-        )
         headers = {"X-Answer-Id": ids[0], "X-Conversation-Id": asked.conversation or ids[1]}
-        return StreamingResponse(_events(asking), headers=headers, media_type="text/event-stream")
+        events = _events(service.stream(*given, ids, alone=asked.alone))
+        return StreamingResponse(events, headers=headers, media_type="text/event-stream")
+
+    @api.post("/why", tags=["questions"], response_model=Why)
+    async def why(asked: Trace, caller: Who) -> Response:
+        """Why a sentence is shown for a question, or at which step it was stopped."""
+        return _json(await service.why(caller, asked.question, asked.quote))
 
     @api.post("/search", tags=["questions"], response_model=Hits)
     async def search(asked: Search, caller: Who) -> Response:
@@ -121,21 +130,40 @@ def _questions(api: APIRouter, service: Service) -> None:
         return _json(Hits(hits=tuple(await service.search(caller, asked.query, asked.k, asked.where, asked.mode))))
 
 
-async def _events(asking: asyncio.Future[Turn]) -> AsyncIterator[str]:
-    """An answer as server-sent events, with signs of life until it is there."""
+async def _events(stream: AsyncIterator[Piece | Turn]) -> AsyncIterator[str]:
+    """An answer as server-sent events, with signs of life while nothing happens."""
+    written = False
+    coming: asyncio.Future[Piece | Turn] | None = None
     try:
-        while not (await asyncio.wait({asking}, timeout=_ALIVE))[0]:
-            yield ": still reading\n\n"
-        try:
-            answer = asking.result().answer
-        except PinciteError as error:
-            yield _event("problem", problems.body(problems.status_of(error), str(error)).decode())
-            return
-        for claim in answer.claims:
-            yield _event("claim", claim.model_dump_json())
-        yield _event("answer", answer.model_dump_json())
+        while True:
+            coming = asyncio.ensure_future(anext(stream))
+            while not (await asyncio.wait({coming}, timeout=_ALIVE))[0]:
+                yield ": still reading\n\n"
+            said = coming.result()
+            if isinstance(said, Turn):
+                for claim in () if written else said.answer.claims:
+                    yield _event("claim", claim.model_dump_json())
+                yield _event("answer", said.answer.model_dump_json())
+                return
+            written = True
+            yield _event(*_told(said))
+    except PinciteError as error:
+        yield _event("problem", problems.body(problems.status_of(error), str(error)).decode())
     finally:
-        asking.cancel()  # the client is gone: what waits for its turn need not begin
+        if coming:
+            coming.cancel()  # the client is gone: the question is taken back
+
+
+def _told(piece: Piece) -> tuple[str, str]:
+    """The name of a piece's event, and its data."""
+    match piece.state:
+        case "writing":
+            return "writing", json.dumps({"at": piece.at, "text": piece.text}, ensure_ascii=False)
+        case "verified":
+            claim = Claim(text=piece.text, citations=tuple(c.number for c in piece.citations))
+            return "claim", json.dumps({"at": piece.at, **claim.model_dump(mode="json")}, ensure_ascii=False)
+        case "rejected":
+            return "rejected", json.dumps({"at": piece.at})
 
 
 def _event(name: str, data: str) -> str:
@@ -321,7 +349,13 @@ def _sessions(api: APIRouter, service: Service) -> None:
             caller = caller_of(request)
         except SignInError:
             return Session(user=None, role=None, accounts=exist)
-        return Session(user=caller.name, role=caller.role, groups=tuple(sorted(caller.groups)), accounts=exist)
+        return Session(
+            user=caller.name,
+            role=caller.role,
+            groups=tuple(sorted(caller.groups)),
+            may_share=await service.library.may_share(caller),
+            accounts=exist,
+        )
 
     @api.post("/session", tags=tags, status_code=204)
     async def sign_in(given: SignIn, request: Request) -> Response:

@@ -56,6 +56,9 @@ class Question(Model):
     conversation: Annotated[str | None, Field(pattern=ID)] = None
     where: Where = None
     origin: Origin = "api"
+    alone: Annotated[bool, Field(description="Take it as it is typed, and not in the light of those before it.")] = (
+        False
+    )
 
 
 class Search(Model):
@@ -65,6 +68,13 @@ class Search(Model):
     k: Annotated[int, Field(ge=1, le=MOST_HITS)] = 10
     where: Where = None
     mode: Mode = "fused"
+
+
+class Trace(Model):
+    """A question, and some words of the sentence whose way to the answer is to be told."""
+
+    question: Annotated[str, Field(min_length=1, max_length=LONGEST, examples=["Who received grants in 2021?"])]
+    quote: Annotated[str, Field(min_length=1, max_length=LONGEST, examples=["had to work for the freedom to assemble"])]
 
 
 class Title(Model):
@@ -82,11 +92,17 @@ class SignIn(Model):
 
 
 class Session(Model):
-    """Who is signed in; ``accounts`` tells whether there is anything to sign in to."""
+    """Who is signed in.
+
+    Attributes:
+        may_share: the groups that documents may be shared with by this user.
+        accounts: whether there is anything to sign in to.
+    """
 
     user: str | None
     role: Role | None
     groups: tuple[str, ...] = ()
+    may_share: tuple[str, ...] = ()
     accounts: bool
 
 

@@ -46,8 +46,11 @@ function look(view) {
   if (view === "documents") document.dispatchEvent(new CustomEvent("pin:documents"));
 }
 
+// The conversations on a phone: while they are open, what lies beside them only closes them.
 function drawer(open) {
+  if (document.body.classList.contains("pin-drawer") === open) return;
   document.body.classList.toggle("pin-drawer", open);
+  document.querySelector("#pin-main").inert = open;
   document.querySelector("#pin-menu")?.setAttribute("aria-expanded", String(open));
   if (open) side.querySelector("button").focus();
 }
@@ -67,8 +70,7 @@ async function refresh(done = false) {
   const mine = asked;
   const text = search.value.trim();
   try {
-    const query = new URLSearchParams({ text, origin: "page", limit: String(most) });
-    const found = await api(`/conversations?${query}`);
+    const found = await first("/conversations", { text, origin: "page" }, most);
     if (mine !== asked || (!done && list.querySelector("form, .sure"))) return;
     const here = found.items.find((conversation) => conversation.id === props.value);
     heading.hidden = !here;
@@ -145,15 +147,15 @@ function remove(row, conversation) {
 async function change(path, options, done) {
   try {
     await api(path, options);
-    announce(say(done));
+    tell(say(done));
     return true;
   } catch (error) {
-    announce(why(error, say("failed")));
+    tell(why(error, say("failed")));
     return false;
   }
 }
 
-// ---- what can be done with an answer
+// ---- what can be done with an answer, and with the question above it
 
 const actions = {
   copy: async (id, button) => {
@@ -162,6 +164,11 @@ const actions = {
   },
   csv: async (id) => save(`/answers/${id}/table.csv?language=${LANGUAGE}`),
   retry: async (id) => trigger("again", { answer: id }),
+  alone: async (id) => trigger("alone", { answer: id }),
+  choice: async (id, button) => {
+    const choice = Number(/(?:^| )choice-(\d+)(?: |$)/.exec(button.className)[1]);
+    trigger("choose", { answer: id, choice });
+  },
   good: (id, button) => think(id, "up", button),
   bad: (id, button) => think(id, "down", button),
 };
@@ -169,7 +176,7 @@ const actions = {
 document.pinChat?.abort();
 document.pinChat = new AbortController();
 document.addEventListener("click", async (event) => {
-  const button = event.target.closest?.("#chat button.act");
+  const button = event.target.closest?.("#chat button:is(.act, .other)");
   const id = /(?:^| )act-([0-9A-Za-z]+)(?: |$)/.exec(button?.className ?? "")?.[1];
   const name = button && Object.keys(actions).find((known_) => button.classList.contains(known_));
   if (!id || !name) return;
@@ -201,30 +208,41 @@ function told(button, words) {
 
 const bar = await appeared("#pin-bar");
 const heading = make("h1", { class: "name", hidden: true });
-const takeAway = ["markdown", "html"].map((format) => make("button", {
-  type: "button", class: `export ${format}`, title: say("exported"),
-  onclick: async () => {
-    try {
-      await save(`/conversations/${props.value}/export?format=${format}&language=${LANGUAGE}`);
-    } catch (error) {
-      announce(why(error, say("failed")));
-    }
-  },
-  hidden: true,
-}, say(`export_${format}`)));
+const takeAway = make("details", { class: "export", hidden: true },
+  make("summary", { title: say("exported") }, say("export")),
+  make("div", {}, ...["markdown", "html"].map((format) => make("button", {
+    type: "button", class: format, onclick: async () => {
+      takeAway.open = false;
+      try {
+        await save(`/conversations/${props.value}/export?format=${format}&language=${LANGUAGE}`);
+      } catch (error) {
+        tell(why(error, say("failed")));
+      }
+    },
+  }, say(`export_${format}`)))),
+);
 bar.replaceChildren(
   make("button", {
     type: "button", id: "pin-menu", class: "icon menu", "aria-label": say("menu"), "aria-expanded": "false",
     "aria-controls": "pin-nav", onclick: () => drawer(!document.body.classList.contains("pin-drawer")),
   }),
-  heading, ...takeAway,
+  heading, takeAway,
 );
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && document.body.classList.contains("pin-drawer")) {
+  if (event.key !== "Escape") return;
+  if (takeAway.open) {
+    event.preventDefault();
+    takeAway.open = false;
+    takeAway.querySelector("summary").focus();
+  } else if (document.body.classList.contains("pin-drawer")) {
     event.preventDefault();
     drawer(false);
     document.querySelector("#pin-menu").focus();
   }
+}, { signal: document.pinChat.signal });
+document.addEventListener("click", (event) => {
+  if (!takeAway.contains(event.target)) takeAway.open = false;
+  if (!event.target.closest("#pin-side, #pin-menu")) drawer(false);
 }, { signal: document.pinChat.signal });
 
 async function who() {
@@ -239,24 +257,39 @@ async function who() {
   user.replaceChildren(make("span", {}, session.user), leave);
 }
 
+// A source that was opened while the first answer of a conversation was written stays in the address.
 function opened() {
-  if (address() !== props.value) goTo(props.value);
-  for (const button of takeAway) button.hidden = !props.value;
+  if (address() !== props.value) goTo(props.value, address() ? "" : window.location.hash.slice(1));
+  takeAway.hidden = !props.value;
   refresh();
 }
 watch("value", opened);
 
-// A new question goes to the top of the chat, so that its answer is read from its beginning.
+// A new question goes to the top of the chat, so that its answer is read from its beginning, and stays there while the
+// answer grows, unless the reader has taken over.
 const chat = await appeared("#chat");
 let rows = 0;
-const talk = new MutationObserver(() => {
-  const there = chat.querySelectorAll(".user-row, .pin-answer").length;
-  if (there === rows) return;
-  rows = there;
-  refresh();
+let questions = 0;
+let following = false;
+for (const hand of ["wheel", "touchmove", "pointerdown", "keydown"]) {
+  chat.addEventListener(hand, () => { following = false; }, { passive: true, signal: document.pinChat.signal });
+}
+
+function follow() {
   const last = [...chat.querySelectorAll(".user-row")].at(-1);
   const scroller = last?.closest(".panel-wrap");
   if (scroller) scroller.scrollTop += last.getBoundingClientRect().top - scroller.getBoundingClientRect().top - 8;
+}
+
+const talk = new MutationObserver(() => {
+  const asked_ = chat.querySelectorAll(".user-row").length;
+  const there = asked_ + chat.querySelectorAll(".pin-answer").length;
+  if (asked_ !== questions) following = true;
+  questions = asked_;
+  if (following && (there !== rows || chat.querySelector(".pin-pending"))) follow();
+  if (there === rows) return;
+  rows = there;
+  refresh();
 });
 talk.observe(chat, { childList: true, subtree: true });
 document.pinChat.signal.addEventListener("abort", () => talk.disconnect());

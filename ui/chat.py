@@ -21,12 +21,15 @@ from gradio.events import api
 
 from index.errors import PinciteError
 from ui.documents import Examples, documents_page
-from ui.panel import STYLE, own, sidebar, source_panel
+from ui.models import Turn
+from ui.panel import STYLE, growing, own, sidebar, source_panel
 from ui.problems import NotFoundError
-from ui.render import answer_html, pending_html, question_html
+from ui.render import answer_html, pending_html, question_html, written_html
 from ui.security import caller_of
 from ui.service import section
+from ui.talks import new_id
 from ui.texts import TEXTS, language
+from ui.writing import Writing
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -34,11 +37,12 @@ if TYPE_CHECKING:
     from index.models import Document
     from rag.models import Answer
     from ui.library import Library
-    from ui.models import Caller, Turn
+    from ui.models import Caller
     from ui.service import Service
 
 Message = dict[str, str]
-Shown = tuple[list[Message], str, str]  # the chat, what is typed, and the id of the conversation
+# The chat, what is typed, the id of the conversation, and what is being written; `gr.skip()` where it stays as it is.
+Shown = tuple[Any, Any, Any, str]
 
 _ADDRESS = "() => [new URLSearchParams(window.location.search).get('conv') || '']"
 _LOADED = "() => document.dispatchEvent(new CustomEvent('pin:loaded'))"
@@ -75,7 +79,7 @@ class Page:
         caller, tongue = caller_of(request), _language(request)
         before, conversation = await self._opened(caller, conversation, tongue)
         if not question.strip():
-            yield before, "", conversation
+            yield before, "", conversation, ""
             return
         async for shown in self._asked(caller, tongue, question, conversation, before):
             yield shown
@@ -87,36 +91,78 @@ class Page:
 
     async def again(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
         """Ask the question of an answer once more; the new answer takes the place of the old one when it is there."""
+        async for shown in self._instead(event.answer, request):
+            yield shown
+
+    async def alone(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
+        """Ask the question of an answer as it was typed, not as it was understood."""
+        async for shown in self._instead(event.answer, request, alone=True):
+            yield shown
+
+    async def choose(self, event: gr.EventData, request: gr.Request) -> AsyncIterator[Shown]:
+        """Ask one of the questions that an ambiguous one may have meant; ``event.choice`` counts from 0."""
         caller, tongue = caller_of(request), _language(request)
+        turn = await self._answered(caller, event.answer)
+        before, conversation = await self._opened(caller, turn.conversation, tongue)
+        question = dict(enumerate(turn.answer.choices)).get(event.choice, turn.question)
+        async for shown in self._asked(caller, tongue, question, conversation, before):
+            yield shown
+
+    async def _instead(self, answer: str, request: gr.Request, alone: bool = False) -> AsyncIterator[Shown]:
+        caller, tongue = caller_of(request), _language(request)
+        turn = await self._answered(caller, answer)
+        before, conversation = await self._opened(caller, turn.conversation, tongue, without=turn.id)
+        async for shown in self._asked(caller, tongue, turn.question, conversation, before, alone, turn.id):
+            yield shown
+
+    async def _answered(self, caller: Caller, answer: str) -> Turn:
         try:
-            turn = await self._service.answer(caller, event.answer)
+            return await self._service.answer(caller, answer)
         except PinciteError as error:
             raise gr.Error(str(error)) from error
-        before, conversation = await self._opened(caller, turn.conversation, tongue, without=turn.id)
-        answered = False
-        async for shown in self._asked(caller, tongue, turn.question, conversation, before):
-            answered = shown[0] != before and not shown[1]
-            yield shown
-        if answered:
-            await self._service.delete_answer(caller, turn.id)
 
-    async def stop(self, conversation: str, question: str, request: gr.Request) -> tuple[list[Message], str]:
+    async def stop(self, conversation: str, question: str, request: gr.Request) -> tuple[list[Message], str, str]:
         """The conversation without the question that waits for its answer, which goes back to where it was typed."""
         shown, _ = await self._opened(caller_of(request), conversation, _language(request))
-        return shown, question
+        return shown, question, ""
 
     async def _asked(
-        self, caller: Caller, tongue: str, question: str, conversation: str, before: list[Message]
+        self,
+        caller: Caller,
+        tongue: str,
+        question: str,
+        conversation: str,
+        before: list[Message],
+        alone: bool = False,
+        instead: str | None = None,
     ) -> AsyncIterator[Shown]:
-        waiting = [_message("user", question_html(question)), _message("assistant", pending_html(tongue))]
-        yield [*before, *waiting], "", conversation
+        """The chat with a question, with what is written in answer to it, and last with its answer.
+
+        Args:
+            alone: ask it as it is typed.
+            instead: the answer that the new one takes the place of.
+        """
+        asked, pending = _message("user", question_html(question)), _message("assistant", pending_html(tongue))
+        yield [*before, asked, pending], "", conversation, ""
+        ids, writing = (new_id(), new_id()), Writing(question)
         try:
-            turn = await self._service.ask(caller, question, conversation or None, origin="page")
+            stream = self._service.stream(caller, question, conversation or None, None, "page", ids, alone=alone)
+            async for said in stream:
+                if isinstance(said, Turn):
+                    if instead:
+                        await self._service.delete_answer(caller, instead)
+                    yield [*before, *await self._said(caller, [said], tongue)], gr.skip(), said.conversation, ""
+                    return
+                chat = gr.skip()
+                if writing.take(said):
+                    written = writing.answer
+                    above = await self._service.desk.run(_sections, self._service.library, caller, [written])
+                    claims = _message("assistant", written_html(written, ids[0], above[0], tongue))
+                    chat = [*before, asked, claims, pending]
+                yield chat, gr.skip(), gr.skip(), writing.words
         except PinciteError as error:
             gr.Warning(str(error))
-            yield before, question, conversation
-            return
-        yield [*before, *await self._said(caller, [turn], tongue)], "", turn.conversation
+            yield before, question, conversation, ""
 
     async def _opened(
         self, caller: Caller, conversation: str, tongue: str, without: str | None = None
@@ -137,7 +183,7 @@ class Page:
         sections = await self._service.desk.run(_sections, self._service.library, caller, answers)
         shown: list[Message] = []
         for turn, above in zip(turns, sections, strict=True):
-            shown.append(_message("user", question_html(turn.question)))
+            shown.append(_message("user", question_html(turn.question, turn.answer.understood, turn.id, tongue)))
             shown.append(_message("assistant", answer_html(turn.answer, turn.id, above, tongue, turn.feedback)))
         return shown
 
@@ -167,6 +213,7 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
                         height="100%",
                         autoscroll=False,
                     )
+                    words = growing()
                     with gr.Row(elem_id="pin-ask"):
                         box = gr.Textbox(
                             label=say("question"),
@@ -183,7 +230,7 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
                 documents_page()
             with gr.Column(elem_id="pin-aside"):
                 source_panel()
-        shown, open_ = [chat, box, side], [chat, side]
+        shown, open_ = [chat, box, side, words], [chat, side]
         loaded = blocks.load(page.open, side, open_, js=_ADDRESS, show_progress="hidden", api_visibility="private")
         loaded.then(None, js=_LOADED, api_visibility="private")
         blocks.load(page.greet, None, hello, show_progress="hidden", api_visibility="private")
@@ -198,12 +245,19 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
                 api_visibility="private",
             ),
             hello.example(page.example, side, shown, show_progress="hidden", api_visibility="private"),
-            side.again(page.again, None, shown, show_progress="hidden", api_visibility="private"),
+            *(
+                event(handler, None, shown, show_progress="hidden", api_visibility="private")
+                for event, handler in (
+                    (side.again, page.again),
+                    (side.alone, page.alone),
+                    (side.choose, page.choose),
+                )
+            ),
         ]
         stop.click(
             page.stop,
             [side, box],
-            [chat, box],
+            [chat, box, words],
             js=_UNANSWERED,
             cancels=asking,
             show_progress="hidden",

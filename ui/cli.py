@@ -13,17 +13,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from index.errors import PinciteError, UsageError
-from ui.commands import key, mcp, serve, user
+from ui.commands import key, mcp, models, serve, user
+from ui.options import Command, chosen, index_option, json_option, model_options, no_model_option
 
 if TYPE_CHECKING:
     from index.library import Index, Mode
     from index.models import Added
     from rag.assistant import Assistant
     from rag.models import Answer, Citation
-
-_DEFAULT_INDEX = "pincite.index"
-
-Command = Callable[..., Any]
+    from ui.settings import Settings
 
 
 class _Lazy(click.Group):
@@ -38,22 +36,6 @@ class _Lazy(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), "eval"])
-
-
-def _index_option(command: Command) -> Command:
-    return click.option(
-        "--index",
-        "folder",
-        envvar="PINCITE_INDEX",
-        default=_DEFAULT_INDEX,
-        show_default=True,
-        show_envvar=True,
-        help="The folder of the index, or an address in Milvus: milvus://HOST:19530/NAME.",
-    )(command)
-
-
-def _json_option(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
 def _where_option(command: Command) -> Command:
@@ -73,10 +55,10 @@ def cli() -> None:
 
 @cli.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@_index_option
+@index_option
 @click.option("--ray", metavar="ADDRESS", help="Load, split and encode on this Ray cluster: HOST:6379, or auto.")
-@_json_option
-def add(paths: tuple[Path, ...], folder: str, ray: str | None, as_json: bool) -> None:
+@json_option
+def add(paths: tuple[Path, ...], folder: Path | None, ray: str | None, as_json: bool) -> None:
     """Add files and folders, on all cores. Unchanged files cost nothing; what was cut off goes on where it stopped."""
     from collections import Counter
 
@@ -98,9 +80,9 @@ def add(paths: tuple[Path, ...], folder: str, ray: str | None, as_json: bool) ->
 
 @cli.command()
 @click.argument("document")
-@_index_option
-@_json_option
-def remove(document: str, folder: str, as_json: bool) -> None:
+@index_option
+@json_option
+def remove(document: str, folder: Path | None, as_json: bool) -> None:
     """Remove a document, named by its id or source."""
     with _opened(folder) as index:
         removed = index.remove(document)
@@ -110,10 +92,10 @@ def remove(document: str, folder: str, as_json: bool) -> None:
 
 
 @cli.command(name="list")
-@_index_option
+@index_option
 @_where_option
-@_json_option
-def list_(folder: str, where: tuple[str, ...], as_json: bool) -> None:
+@json_option
+def list_(folder: Path | None, where: tuple[str, ...], as_json: bool) -> None:
     """List the documents."""
     from index.filters import parse_where
 
@@ -135,9 +117,9 @@ def list_(folder: str, where: tuple[str, ...], as_json: bool) -> None:
 
 @cli.command()
 @click.argument("document")
-@_index_option
-@_json_option
-def show(document: str, folder: str, as_json: bool) -> None:
+@index_option
+@json_option
+def show(document: str, folder: Path | None, as_json: bool) -> None:
     """Print a document's text, in which all offsets count; with --json all that is known of it."""
     with _opened(folder) as index:
         found = index.show(document)
@@ -146,27 +128,59 @@ def show(document: str, folder: str, as_json: bool) -> None:
 
 @cli.command()
 @click.argument("question")
-@_index_option
+@index_option
 @_where_option
 @click.option("--reader", default=None, help="Which reader proposes evidence: similarity, if left out, or trained.")
-@_json_option
-def ask(question: str, folder: str, where: tuple[str, ...], reader: str | None, as_json: bool) -> None:
+@model_options
+@no_model_option
+@json_option
+def ask(
+    question: str,
+    folder: Path | None,
+    where: tuple[str, ...],
+    reader: str | None,
+    as_json: bool,
+    **llm: Any,  # noqa: ANN401  see `model_options`
+) -> None:
     """Answer a question, with citations, or say why not."""
     from index.filters import parse_where
+    from ui.settings import load
 
-    with _assistant(folder, reader) as assistant:
+    with _assistant(load(index=folder, reader=reader, llm=chosen(**llm))) as assistant:
         answer = assistant.ask(question, where=parse_where(where))
     click.echo(answer.model_dump_json() if as_json else _answer_text(answer))
 
 
 @cli.command()
+@click.argument("question")
+@click.argument("quote")
+@index_option
+@click.option("--reader", default=None, help="Which reader proposes evidence: similarity, if left out, or trained.")
+@json_option
+def why(question: str, quote: str, folder: Path | None, reader: str | None, as_json: bool) -> None:
+    """Tell why the sentence that holds the words QUOTE is shown for a QUESTION, or what stopped it."""
+    from ui.settings import load
+
+    with _assistant(load(index=folder, reader=reader)) as assistant:
+        found = assistant.why(question, quote)
+    if as_json:
+        click.echo(found.model_dump_json())
+        return
+    click.echo(f"{found.source}:{found.start}-{found.end}\n  {_short(found.quote)}\n")
+    for step in found.steps:
+        click.echo(f"{'+' if step.passed else '-'} {step.name}: {step.told}")
+    for name, share in found.contributions.items():
+        click.echo(f"    {name}: {share:+.3f}")
+
+
+@cli.command()
 @click.argument("query")
-@_index_option
+@index_option
 @_where_option
 @click.option("-k", default=10, show_default=True, type=click.IntRange(min=1), help="How many passages.")
 @click.option("--mode", default="fused", show_default=True, type=click.Choice(["fused", "lexical", "dense"]))
-@_json_option
-def search(query: str, folder: str, where: tuple[str, ...], k: int, mode: Mode, as_json: bool) -> None:
+@json_option
+def search(query: str, folder: Path | None, where: tuple[str, ...], k: int, mode: Mode, as_json: bool) -> None:
     """Print the best passages for a query."""
     from index.filters import parse_where
 
@@ -183,9 +197,9 @@ def search(query: str, folder: str, where: tuple[str, ...], k: int, mode: Mode, 
 
 
 @cli.command()
-@_index_option
-@_json_option
-def check(folder: str, as_json: bool) -> None:
+@index_option
+@json_option
+def check(folder: Path | None, as_json: bool) -> None:
     """Check every digest and count; exit code 0 where the index is sound."""
     with _opened(folder) as index:
         problems = index.check()
@@ -198,9 +212,9 @@ def check(folder: str, as_json: bool) -> None:
 
 
 @cli.command()
-@_index_option
-@_json_option
-def rebuild(folder: str, as_json: bool) -> None:
+@index_option
+@json_option
+def rebuild(folder: Path | None, as_json: bool) -> None:
     """Make vectors and terms again from the stored documents."""
     with _opened(folder) as index:
         index.rebuild()
@@ -208,31 +222,39 @@ def rebuild(folder: str, as_json: bool) -> None:
     click.echo(json.dumps({"documents": documents}) if as_json else f"rebuilt from {documents} documents")
 
 
-for command in (serve, user, key, mcp):
+for command in (serve, user, key, mcp, models):
     cli.add_command(command)
 
 
 @contextmanager
-def _opened(folder: str, make: bool = False) -> Iterator[Index]:
+def _opened(folder: Path | None, make: bool = False) -> Iterator[Index]:
     """The index in a folder; one that is not there is made only by `add`."""
-    from index.engine import exists
     from index.library import Index
+    from ui.settings import load
 
-    if not make and not exists(folder):
-        raise UsageError(f"there is no index {folder}: make one with `pincite add PATH --index {folder}`")
-    with Index(folder) as index:
+    place = load(index=folder).index
+    if not make:
+        _need(place)
+    with Index(place) as index:
         yield index
 
 
 @contextmanager
-def _assistant(folder: str, reader: str | None) -> Iterator[Assistant]:
+def _assistant(settings: Settings) -> Iterator[Assistant]:
     import rag
+
+    _need(settings.index)
+    with rag.open(settings.index, settings.reader, settings.llm) as assistant:
+        yield assistant
+
+
+def _need(folder: Path) -> None:
     from index.engine import exists
+    from index.milvus_server import Address, is_address
 
     if not exists(folder):
-        raise UsageError(f"there is no index {folder}: make one with `pincite add PATH --index {folder}`")
-    with rag.open(folder, reader) if reader else rag.open(folder) as assistant:
-        yield assistant
+        place = Address.parse(str(folder)) if is_address(folder) else folder
+        raise UsageError(f"there is no index {place}: make one with `pincite add PATH --index {place}`")
 
 
 @contextmanager

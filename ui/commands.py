@@ -1,47 +1,44 @@
-"""The commands ``serve``, ``mcp``, ``user …`` and ``key …``."""
+"""The commands ``serve``, ``mcp``, ``models``, ``user …`` and ``key …``."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from index.errors import StoreError
+from index.errors import PinciteError, StoreError
+from ui.options import chosen, index_option, json_option, model_options
 
 if TYPE_CHECKING:
     from ui.accounts import Accounts, User
 
-Command = Callable[..., Any]
 _ROLES = ("reader", "editor", "admin")
 
 
-def _index_option(command: Command) -> Command:
-    option = click.option(
-        "--index", "folder", default=None, type=click.Path(path_type=Path), help="The folder of the index."
-    )
-    return option(command)
-
-
-def _json_option(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
-
-
 @click.command()
-@_index_option
+@index_option
 @click.option("--host", default=None, help="The address to listen on; 127.0.0.1 if left out.")
 @click.option("--port", default=None, type=click.IntRange(0, 65535), help="The port; 0 takes a free one.")
 @click.option("--page/--no-page", default=None, help="Whether the browser page is served beside the API.")
 @click.option("--reader", default=None, help="Which reader proposes evidence; the best one if left out.")
-def serve(folder: Path | None, host: str | None, port: int | None, page: bool | None, reader: str | None) -> None:
+@model_options
+def serve(
+    folder: Path | None,
+    host: str | None,
+    port: int | None,
+    page: bool | None,
+    reader: str | None,
+    **llm: Any,  # noqa: ANN401  see `model_options`
+) -> None:
     """Serve the browser page, the HTTP API and MCP."""
     from ui.settings import load
 
-    run(load(index=folder, host=host, port=port, page=page, reader=reader))
+    run(load(index=folder, host=host, port=port, page=page, reader=reader, llm=chosen(**llm)))
 
 
 def run(settings: Any) -> None:  # noqa: ANN401  Settings, imported only by who serves
@@ -77,7 +74,7 @@ def run(settings: Any) -> None:  # noqa: ANN401  Settings, imported only by who 
 
 
 @click.command()
-@_index_option
+@index_option
 def mcp(folder: Path | None) -> None:
     """Serve MCP on standard input and output, for an assistant that starts programs."""
     import anyio
@@ -86,6 +83,32 @@ def mcp(folder: Path | None) -> None:
     from ui.settings import load
 
     anyio.run(serve_stdio, load(index=folder))
+
+
+@click.command()
+@model_options
+@json_option
+def models(as_json: bool, **llm: Any) -> None:  # noqa: ANN401  see `model_options`
+    """Say which language models can be reached, and whether the one that is set is among them."""
+    from rag.llm import ModelError, reachable
+    from ui.settings import load
+
+    settings = load(llm=chosen(**llm)).llm
+    try:
+        names = reachable(settings)
+    except ModelError as error:
+        raise PinciteError(f"{settings.base_url}: {error}; {error.advice}") from error
+    if as_json:
+        told = {"base_url": settings.base_url, "models": names, "model": settings.model}
+        click.echo(json.dumps(told | {"ready": settings.model in names}))
+    for name in [] if as_json else names:
+        click.echo(f"{name}  (words the answers)" if name == settings.model else name)
+    if not names:
+        raise PinciteError(f"{settings.base_url} offers no model: load one there")
+    if settings.model is None:
+        click.echo("none is chosen, so none is asked: name one with --llm-model or PINCITE_LLM_MODEL", err=True)
+    elif settings.model not in names:
+        raise PinciteError(f"{settings.base_url} has no model {settings.model!r}: name one that is listed")
 
 
 @contextmanager
@@ -121,8 +144,8 @@ _password_option = click.option(
 @_group_option
 @_password_option
 @click.option("--no-password", is_flag=True, help="It signs in with API keys alone.")
-@_index_option
-@_json_option
+@index_option
+@json_option
 def user_add(
     name: str,
     role: str | None,
@@ -145,8 +168,8 @@ def user_add(
 @click.option("--no-groups", is_flag=True, help="Take it out of all groups.")
 @click.option("--password", "new_password", is_flag=True, help="Ask for a new password.")
 @_password_option
-@_index_option
-@_json_option
+@index_option
+@json_option
 def user_set(
     name: str,
     role: str | None,
@@ -165,8 +188,8 @@ def user_set(
 
 @user.command(name="remove")
 @click.argument("name")
-@_index_option
-@_json_option
+@index_option
+@json_option
 def user_remove(name: str, folder: Path | None, as_json: bool) -> None:
     """Remove a user with its keys, sessions and conversations."""
     with _accounts(folder) as accounts:
@@ -175,8 +198,8 @@ def user_remove(name: str, folder: Path | None, as_json: bool) -> None:
 
 
 @user.command(name="list")
-@_index_option
-@_json_option
+@index_option
+@json_option
 def user_list(folder: Path | None, as_json: bool) -> None:
     """List the users."""
     with _accounts(folder) as accounts:
@@ -195,8 +218,8 @@ def key() -> None:
 @key.command(name="add")
 @click.argument("name")
 @click.option("--label", default="", help="What it is for.")
-@_index_option
-@_json_option
+@index_option
+@json_option
 def key_add(name: str, label: str, folder: Path | None, as_json: bool) -> None:
     """Make an API key for a user; it is shown once."""
     with _accounts(folder) as accounts:
@@ -205,8 +228,8 @@ def key_add(name: str, label: str, folder: Path | None, as_json: bool) -> None:
 
 
 @key.command(name="list")
-@_index_option
-@_json_option
+@index_option
+@json_option
 def key_list(folder: Path | None, as_json: bool) -> None:
     """List the API keys, without their secrets."""
     with _accounts(folder) as accounts:
@@ -216,8 +239,8 @@ def key_list(folder: Path | None, as_json: bool) -> None:
 
 @key.command(name="remove")
 @click.argument("key_id")
-@_index_option
-@_json_option
+@index_option
+@json_option
 def key_remove(key_id: str, folder: Path | None, as_json: bool) -> None:
     """Remove an API key, by its id."""
     with _accounts(folder) as accounts:

@@ -37,6 +37,19 @@ async function api(path, options = {}) {
   return reply.headers.get("Content-Type").startsWith("application/json") ? reply.json() : reply;
 }
 
+// The first so many of a list, of which the API gives 500 at once.
+async function first(path, query, most) {
+  const items = [];
+  let total = Infinity;
+  while (items.length < Math.min(most, total)) {
+    const limit = Math.min(most - items.length, 500);
+    const found = await api(`${path}?${new URLSearchParams({ ...query, limit, offset: items.length })}`);
+    items.push(...found.items);
+    total = found.items.length ? found.total : items.length;
+  }
+  return { items, total };
+}
+
 function url(path) {
   return new URL(`api/v1${path}`, document.baseURI);
 }
@@ -63,6 +76,15 @@ function announce(words) {
   if (!region) return;
   region.textContent = "";
   window.setTimeout(() => { region.textContent = words; }, 30);
+}
+
+// What was done, or was not, where nothing else on the page shows it: seen for a while, and announced.
+function tell(words) {
+  announce(words);
+  document.querySelector("#pin-toast")?.remove();
+  const toast = make("p", { id: "pin-toast", "aria-hidden": "true" }, words);
+  document.body.append(toast);
+  window.setTimeout(() => toast.remove(), 5000);
 }
 
 function known(document_) {

@@ -9,6 +9,16 @@ function add(parent, tag, text, className) {
   return element;
 }
 
+// Words between backticks are code.
+function told(element, text) {
+  element.replaceChildren(...text.split("`").map((part, at) => {
+    if (at % 2 === 0) return part;
+    const code = document.createElement("code");
+    code.textContent = part;
+    return code;
+  }));
+}
+
 function nameOf(schema) {
   if (!schema) return "";
   if (schema.$ref) return schema.$ref.split("/").pop();
@@ -44,7 +54,7 @@ function fields(parent, rows) {
 function route(api, section, path, method, operation) {
   const box = add(section, "section", undefined, "route");
   add(box, "h3", `${method.toUpperCase()} ${path}`);
-  add(box, "p", operation.description || operation.summary || "");
+  told(add(box, "p"), operation.description || operation.summary || "");
   fields(box, (operation.parameters || []).map((one) => [
     one.name, [nameOf(one.schema), one.required ? "required" : "", one.description || ""].filter(Boolean).join(" · "),
   ]));
@@ -73,7 +83,7 @@ async function show() {
     return;
   }
   const api = await response.json();
-  about.textContent = `${api.info.title} ${api.info.version}. ${api.info.description}`;
+  told(about, `${api.info.title} ${api.info.version}. ${api.info.description}`);
   const main = document.getElementById("main");
   const sections = new Map();
   for (const [path, methods] of Object.entries(api.paths)) {

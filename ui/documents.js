@@ -1,9 +1,10 @@
-// The page of documents: add files one after the other, see what became of each, find, read and remove.
+// The page of documents: add files one after the other, see what became of each, find, read, share and remove.
 const page = element.querySelector("#pin-library");
 const PAGE = 50;
 let asked = 0;
 let most = PAGE;
 let mayEdit = false;
+let mayShare = []; // the groups that documents may be shared with
 
 const chosen = make("input", { type: "file", multiple: true, hidden: true, id: "pin-files" });
 const choose = make("button", { type: "button", class: "choose", onclick: () => chosen.click() }, say("choose"));
@@ -55,12 +56,12 @@ async function refresh(done = false) {
     const session = await api("/session");
     mayEdit = session.role === "editor" || session.role === "admin";
     drop.hidden = !mayEdit;
-    if (share.hidden && session.groups.length) {
-      groups.append(make("option", { value: "" }, say("everyone")));
-      groups.append(...session.groups.map((name) => make("option", { value: name }, name)));
-      share.hidden = false;
+    if (String(mayShare) !== String(session.may_share)) {
+      mayShare = session.may_share;
+      groups.replaceChildren(...["", ...mayShare].map((name) => make("option", { value: name }, name || say("everyone"))));
     }
-    const found = await api(`/documents?${new URLSearchParams({ text, limit: String(most) })}`);
+    share.hidden = !mayShare.length;
+    const found = await first("/documents", { text }, most);
     if (mine !== asked || (!done && table.querySelector(".sure"))) return;
     count.textContent = say("shown", { n: found.items.length, total: found.total });
     further.hidden = found.total <= found.items.length;
@@ -77,21 +78,69 @@ function empty(words) {
 
 function line(found) {
   const title = found.title || found.source;
-  const row = make("tr", {});
+  const row = make("tr", { "data-document": found.id });
   const view = make("button", {
     type: "button", class: "title", "aria-label": say("view_of", { title }),
     onclick: () => document.dispatchEvent(new CustomEvent("pin:document", { detail: { id: found.id, opener: view } })),
   }, title);
   const names = [found.source, ...found.also].map((name) => make("p", { class: "file" }, name));
+  names.unshift(make("p", { class: "file brief" }, known(found))); // where there is no room for columns
   if (found.groups.length) names.push(make("p", { class: "file" }, say("shared_with", { names: found.groups.join(", ") })));
   const remove_ = make("button", {
     type: "button", class: "remove", "aria-label": say("remove_of", { title }), onclick: () => ask(row, found, title),
   }, say("remove"));
+  const who = make("button", {
+    type: "button", class: "who", "aria-label": say("share_of", { title }), onclick: () => sharing(row, found, title),
+  }, say("share_change"));
   row.append(
     make("th", { scope: "row" }, view, ...names), make("td", {}, found.publisher ?? ""),
-    make("td", { class: "date" }, found.published ?? ""), make("td", { class: "do" }, mayEdit ? remove_ : ""),
+    make("td", { class: "date" }, found.published ?? ""),
+    make("td", { class: "do" }, mayShare.length ? who : "", mayEdit ? remove_ : ""),
   );
   return row;
+}
+
+// Everyone, or some groups: a box for each, of which one is always ticked.
+function sharing(row, found, title) {
+  const box = (value, words) => {
+    const tick = make("input", { type: "checkbox", value });
+    tick.checked = value ? found.groups.includes(value) : !found.groups.length;
+    return [tick, make("label", {}, tick, words)];
+  };
+  const [everyone, all] = box("", say("everyone"));
+  const named = [...new Set([...mayShare, ...found.groups])].sort().map((name) => box(name, name));
+  const given = () => named.filter(([tick]) => tick.checked).map(([tick]) => tick.value);
+  const form = make("form", { class: "sharing" },
+    make("fieldset", {}, make("legend", {}, say("share_of", { title })), all, ...named.map(([, label]) => label)),
+    make("button", { type: "submit" }, say("save")),
+    make("button", { type: "button", onclick: () => shared(found.id) }, say("cancel")));
+  form.addEventListener("change", (event) => {
+    if (event.target === everyone) for (const [tick] of named) tick.checked = false;
+    everyone.checked = !given().length;
+  });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    try {
+      const now = await api(`/documents/${found.id}/groups`, { method: "PUT", json: { groups: given() } });
+      tell(say("shared_with", { names: now.groups.join(", ") || say("everyone") }));
+    } catch (error) {
+      tell(why(error, say("may_not")));
+    }
+    shared(found.id);
+  });
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    shared(found.id);
+  });
+  row.replaceChildren(make("td", { colspan: "4", class: "sure" }, form));
+  everyone.focus();
+}
+
+// The line as it is now, with the hand where it was.
+async function shared(id) {
+  await refresh(true);
+  (table.querySelector(`[data-document="${id}"] .who`) ?? filter).focus();
 }
 
 function ask(row, found, title) {
@@ -105,9 +154,9 @@ function ask(row, found, title) {
 async function remove(id) {
   try {
     await api(`/documents/${id}`, { method: "DELETE" });
-    announce(say("removed"));
+    tell(say("removed"));
   } catch (error) {
-    announce(why(error, say("may_not")));
+    tell(why(error, say("may_not")));
   }
   await refresh(true);
   filter.focus();

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from index.errors import PinciteError, UsageError
 from index.models import Added, Document, Listed
 from ui.models import Blocks, BlockText, Caller, CellText, Documents, Shown
-from ui.pages import Pages
+from ui.pages import draw_page
 from ui.problems import ForbiddenError, NotFoundError
 from ui.visible import NOBODY, Sight
 
@@ -34,7 +34,6 @@ class Library:
     def __init__(self, desk: Pool, intake: Pool) -> None:
         self._desk = desk
         self._intake = intake
-        self._pages = Pages()
 
     def open(self, index: Index, sharing: Sharing, accounts: Accounts) -> None:
         """Give it what it works on."""
@@ -101,9 +100,22 @@ class Library:
         return await self._intake.run(self._remove, caller, document)
 
     async def share(self, caller: Caller, document: str, groups: Sequence[str]) -> Shown:
-        """Share a document with these groups alone; with none, share it with everyone."""
-        self._may_edit(caller, groups)
+        """Share a document with these groups alone; with none, share it with everyone.
+
+        Raises:
+            ForbiddenError: the caller may not change documents, or adds a group that it is not in.
+            NotFoundError: it is not there, or the caller may not see it.
+        """
+        self._may_edit(caller)
         return await self._intake.run(self._share, caller, document, groups)
+
+    async def may_share(self, caller: Caller) -> tuple[str, ...]:
+        """The groups that a caller may share documents with: those it is in; an admin, all there are."""
+        if not caller.may_edit:
+            return ()
+        if caller.role != "admin":
+            return tuple(sorted(caller.groups))
+        return tuple(await self._desk.run(self._accounts.groups))
 
     def held(self, caller: Caller, document: str) -> Document:
         """A document, under a name that the caller may see.
@@ -130,7 +142,6 @@ class Library:
 
     def _as_seen(self, listed: Listed, sight: Sight, pages: int = 0) -> Shown:
         """A line of the list without what the caller may not know."""
-        sources = [listed.source, *listed.also]
         known = _known(listed, sight)
         near = tuple(
             n.model_copy(update={"source": sight.name(n.document, n.source)})
@@ -138,7 +149,7 @@ class Library:
             if sight.sees(n.document)
         )
         fields = dict(listed) | {"source": known[0], "also": tuple(known[1:]), "near": near}
-        return Shown(**fields, groups=self._sharing.groups(sources), pages=pages)
+        return Shown(**fields, groups=self._sharing.groups(known), pages=pages)
 
     def _list(self, caller: Caller, where: Mapping[str, str] | None, text: str, limit: int, offset: int) -> Documents:
         sight, wanted = self._sharing.sight(caller), text.casefold()
@@ -151,15 +162,16 @@ class Library:
         data = self._index.engine.store.original(document) if held.media_type == PDF else None
         if data is None:
             raise NotFoundError("this document has no pages that could be shown: open its text instead")
-        return self._pages.image(document, data, page, min(max(start, 0), len(held.text)), min(end, len(held.text)))
+        return draw_page(held, data, page, start, end)
 
-    def _may_edit(self, caller: Caller, groups: Sequence[str] = ()) -> None:
+    def _may_edit(self, caller: Caller, groups: Iterable[str] = ()) -> None:
+        """Whether a caller may change documents, and give them to these groups."""
         if not caller.may_edit:
             raise ForbiddenError("your role is reader: ask an editor to change documents")
         if caller.role != "admin" and not caller.groups.issuperset(groups):
             raise ForbiddenError("you can only share documents with groups that you are in, or with everyone")
 
-    def _known_groups(self, groups: Sequence[str]) -> None:
+    def _known_groups(self, groups: Iterable[str]) -> None:
         unknown = sorted(set(groups) - set(self._accounts.groups()))
         if unknown:
             raise UsageError(f"nobody is in a group {unknown[0]!r}: see `pincite user list` for the groups there are")
@@ -217,12 +229,14 @@ class Library:
         return shown
 
     def _share(self, caller: Caller, document: str, groups: Sequence[str]) -> Shown:
-        self._known_groups(groups)
-        self.shown(caller, document)
+        shown = self.shown(caller, document)
+        added = set(groups) - set(shown.groups)  # a group that has it already may keep it, whoever changes the others
+        self._may_edit(caller, added)
+        self._known_groups(added)
         for source in self._sharing.about(document)[0]:
             if self._sharing.allows(caller, source):
                 self._sharing.set(source, groups)
-        return self.shown(caller, document)
+        return shown.model_copy(update={"groups": tuple(sorted(set(groups)))})
 
 
 def blocks_of(document: Document, start: int, end: int) -> Blocks:

@@ -140,6 +140,7 @@ def _statements(answer: Answer) -> Iterator[tuple[str, tuple[int, ...]]]:
     """What an answer says, each with the numbers of its citations."""
     if answer.status == "refused":
         yield answer.text, ()
+        yield from ((f"- {choice}", ()) for choice in answer.choices)
     for row in answer.rows:
         yield "- " + "; ".join(v for v in (row.name, row.amount, row.period, row.purpose) if v), row.citations
     shown = {number for row in answer.rows for number in row.citations}

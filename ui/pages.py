@@ -1,13 +1,13 @@
 """One page of a stored PDF as an image, with the quoted words marked.
 
-PDFium is not safe in threads, so all of it happens under `index.pdf.LOCK`, a page at a time.
+PDFium is not safe in threads, so all of it happens under `index.pdf.LOCK`.
 """
 
 from __future__ import annotations
 
 import ctypes
 import io
-from collections import OrderedDict
+import re
 from collections.abc import Iterable
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -19,75 +19,74 @@ from ui.problems import NotFoundError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-    from pypdfium2 import PdfDocument, PdfPage
+    from pypdfium2 import PdfPage
+
+    from index.models import Document
 
 _WIDE = 1400  # pixels that a page is drawn wide
 _LONG = 3000  # the most pixels of either side
 _YELLOW = (255, 224, 102)
-_REMEMBERED = 64
 
 Box = tuple[float, float, float, float]
 
 
-class Pages:
-    """Draws pages, and remembers where in its document's text each page of the last documents begins."""
+def draw_page(document: Document, data: bytes, number: int, start: int, end: int) -> bytes:
+    """Page ``number`` (from 1) as PNG; what it holds of the text's range start to end is marked.
 
-    def __init__(self) -> None:
-        self._starts: OrderedDict[str, list[int]] = OrderedDict()
+    No page but this one is read. ``data`` is the file that the document was made from.
 
-    def image(self, document: str, data: bytes, number: int, start: int, end: int) -> bytes:
-        """Page ``number`` (from 1) as PNG; what it holds of the text's range start to end is marked.
+    Raises:
+        NotFoundError: there is no such page.
+        DamagedError: the stored file cannot be read any more.
+    """
+    import pypdfium2
 
-        Raises:
-            NotFoundError: there is no such page.
-            DamagedError: the stored file cannot be read any more.
-        """
-        import pypdfium2
-
-        with LOCK:
-            try:
-                pdf = pypdfium2.PdfDocument(data)
-            except pypdfium2.PdfiumError as error:
-                raise DamagedError(f"the file of document {document} is damaged: add it again") from error
+    with LOCK:
+        try:
+            pdf = pypdfium2.PdfDocument(data)
+        except pypdfium2.PdfiumError as error:
+            raise DamagedError(f"the file of document {document.id} is damaged: add it again") from error
         try:
             if not 1 <= number <= len(pdf):
                 raise NotFoundError(f"there is no page {number}: the document has {len(pdf)}")
-            first = self._start(document, pdf, number) if start < end else 0
-            with LOCK:
-                page = pdf[number - 1]
-                image, boxes = _drawn(page, start - first, end - first)
+            image, boxes = _drawn(document, pdf[number - 1], number, start, end)
         finally:
-            with LOCK:
-                pdf.close()
-        out = io.BytesIO()
-        _marked(image, boxes).save(out, "PNG")
-        return out.getvalue()
-
-    def _start(self, document: str, pdf: PdfDocument, number: int) -> int:
-        """Where page ``number`` begins in the document's text."""
-        starts = self._starts.pop(document, [0])
-        while len(starts) < number:
-            with LOCK:  # for one page only, so that others get their turn
-                starts.append(starts[-1] + len(page_text(pdf[len(starts) - 1])[0]) + len(PAGE_BREAK))
-        self._starts[document] = starts
-        while len(self._starts) > _REMEMBERED:
-            self._starts.popitem(last=False)
-        return starts[number - 1]
+            pdf.close()
+    out = io.BytesIO()
+    _marked(image, boxes).save(out, "PNG", compress_level=3)  # half the time of the usual level, and no larger
+    return out.getvalue()
 
 
-def _drawn(page: PdfPage, start: int, end: int) -> tuple[Image, list[Box]]:
-    """A page as an image, and the boxes of a range of its text on it, in pixels."""
+def _drawn(document: Document, page: PdfPage, number: int, start: int, end: int) -> tuple[Image, list[Box]]:
+    """A page as an image, and the boxes of a range of the document's text on it, in pixels."""
     width, height = page.get_size()
     scale = min(_WIDE / max(width, 1), _LONG / max(width, height, 1))
     bitmap = page.render(scale=scale)
     boxes: list[Box] = []
     if start < end:
-        chars = page_text(page)[1]
+        text, chars = page_text(page)
+        first = _begin(document, number, text)
+        wanted = [] if first is None else chars[max(start - first, 0) : max(end - first, 0)]
         place = bitmap.get_posconv(page)
-        for left, bottom, right, top in _rectangles(page, chars[max(start, 0) : max(end, 0)]):
+        for left, bottom, right, top in _rectangles(page, wanted):
             (x1, y1), (x2, y2) = place.to_bitmap(left, top), place.to_bitmap(right, bottom)
             boxes.append((min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)))
     return bitmap.to_pil().convert("RGB"), boxes
+
+
+def _begin(document: Document, number: int, text: str) -> int | None:
+    """Where page ``number``, whose own text is given, begins in the document's text.
+
+    A page begins with its first block, or within a paragraph that goes on from an earlier page, which holds the page
+    break then. ``None`` where the page is empty, or where an earlier version read the file otherwise: wrong words are
+    worse than none.
+    """
+    begins = [block.start - (len(text) - len(text.lstrip())) for block in document.blocks if block.page == number][:1]
+    earlier = next((block for block in reversed(document.blocks) if block.page and block.page < number), None)
+    if earlier and earlier.page:
+        breaks = re.finditer(PAGE_BREAK, document.text[earlier.start : earlier.end])
+        begins += [earlier.start + found.end() for found in breaks][number - earlier.page - 1 :][:1]
+    return next((begin for begin in begins if text and begin >= 0 and document.text.startswith(text, begin)), None)
 
 
 def _rectangles(page: PdfPage, chars: Iterable[int]) -> list[Box]:

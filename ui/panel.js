@@ -43,7 +43,7 @@ part("previous").addEventListener("click", () => step(-1));
 part("next").addEventListener("click", () => step(1));
 part("link").addEventListener("click", async () => {
   await copy(window.location.href);
-  announce(say("link_copied"));
+  tell(say("link_copied"));
   part("link").classList.add("done");
 });
 part("whole").addEventListener("click", () => openDocument(shown.document));
@@ -54,7 +54,7 @@ part("wrong").addEventListener("click", async () => {
     part("wrong").textContent = say("thanks");
     announce(say("thanks"));
   } catch (error) {
-    announce(why(error, say("gone_answer")));
+    tell(why(error, say("gone_answer")));
   }
 });
 for (const view of ["text", "page"]) part(`view-${view}`).addEventListener("click", () => look(view));

@@ -70,7 +70,12 @@ def source_panel() -> gr.HTML:
 def sidebar() -> gr.HTML:
     """The conversations of the user; its value is the id of the open one.
 
-    It triggers ``pick`` with a conversation (empty for a new one), ``again`` with an answer, and ``example`` with a
-    question.
+    It triggers ``pick`` with a conversation (empty for a new one), ``again`` and ``alone`` with an answer, and
+    ``choose`` with an answer and the number of a choice.
     """
     return own('<div id="pin-nav"></div>', "chat.js", "pin-conversations", value="")
+
+
+def growing() -> gr.HTML:
+    """The sentence that is just being written, not verified: its value is the words, which its script puts in place."""
+    return own("<span hidden></span>", "growing.js", "pin-growing", value="")

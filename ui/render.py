@@ -33,14 +33,31 @@ class Turn(NamedTuple):
     answer: Answer
 
 
-def question_html(question: str) -> str:
-    """A question as the chat shows it: its own characters, and nothing else."""
-    return f'<div class="pin-question">{_text(question)}</div>'
+def question_html(question: str, understood: str | None = None, ident: str = "", language: str = "en") -> str:
+    """A question as the chat shows it: its own characters, and nothing else.
+
+    Args:
+        understood: what it was taken for, if that was not what was typed; shown with a button to ask it as typed.
+        ident: the id of its answer.
+    """
+    asked = f'<div class="pin-question">{_text(question)}</div>'
+    if understood is None:
+        return asked
+    say = TEXTS[language]
+    button = f'<button type="button" class="other alone act-{_checked(ident)}">{say["as_typed"]}</button>'
+    return f'{asked}<p class="pin-understood"><span>{say["understood"]}</span> “{_text(understood)}” {button}</p>'
 
 
 def pending_html(language: str = "en") -> str:
-    """What stands in the place of an answer until it is there."""
+    """What stands in the place of what is still to come; `growing.js` puts there what is being written."""
     return f'<div class="pin-pending">{TEXTS[language]["pending"]}</div>'
+
+
+def written_html(answer: Answer, ident: str, sections: Mapping[int, str], language: str = "en") -> str:
+    """The claims of an answer that is still being written, with their chips; see `answer_html`."""
+    chips = _all_chips(answer, _checked(ident), sections, TEXTS[language])
+    lines = (f'<p class="claim">{_text(claim.text)} {_chips(claim.citations, chips)}</p>' for claim in answer.claims)
+    return f'<div class="pin-written">{"".join(lines)}</div>'
 
 
 def answer_html(
@@ -57,15 +74,14 @@ def answer_html(
     Raises:
         ValueError: the id holds other characters.
     """
-    if not re.fullmatch(r"[0-9A-Za-z]+", ident):
-        raise ValueError(f"{ident!r} is no id of an answer: it may hold only letters and digits")
     say = TEXTS[language]
-    cited = {c.number: c for c in answer.citations} | {c.number: c for n in answer.notes for c in n.citations}
-    chips = {number: _chip(c, ident, sections.get(number, ""), say) for number, c in cited.items()}
+    chips = _all_chips(answer, _checked(ident), sections, say)
     parts = [f'<div class="pin-answer {answer.status}">']
     if answer.status == "refused":
         parts.append(f'<p class="silent">{_text(answer.text)}</p>')
-        if answer.reason:
+        if answer.choices:
+            parts += _choices(answer.choices, ident)
+        elif answer.reason:
             parts.append(f'<p class="why"><span>{say["reason"]}:</span> {say[answer.reason]}</p>')
         parts += [_note(note, ident, say) for note in answer.notes]
         parts += _nearest(answer.nearest, say)
@@ -77,6 +93,21 @@ def answer_html(
             parts.append(f'<div class="notes"><p class="label">{say["notes"]}</p><ul>{notes}</ul></div>')
     parts += [_actions(answer, ident, say, feedback), "</div>"]
     return "".join(parts)
+
+
+def _checked(ident: str) -> str:
+    if not re.fullmatch(r"[0-9A-Za-z]+", ident):
+        raise ValueError(f"{ident!r} is no id of an answer: it may hold only letters and digits")
+    return ident
+
+
+def _choices(choices: Sequence[str], ident: str) -> Iterable[str]:
+    """What an ambiguous question may mean, each to be asked by one click."""
+    buttons = (
+        f'<li><button type="button" class="other choice choice-{n} act-{ident}">{_text(choice)}</button></li>'
+        for n, choice in enumerate(choices)
+    )
+    return ('<ul class="choices">', *buttons, "</ul>")
 
 
 def _line(words: str) -> str:
@@ -95,6 +126,12 @@ def _text(words: str) -> str:
 
 def _plain(words: str) -> str:
     return words.translate(_ENTITIES)
+
+
+def _all_chips(answer: Answer, ident: str, sections: Mapping[int, str], say: Mapping[str, str]) -> dict[int, str]:
+    """The chip of each citation of an answer and of its notes, by number."""
+    cited = {c.number: c for c in answer.citations} | {c.number: c for n in answer.notes for c in n.citations}
+    return {number: _chip(c, ident, sections.get(number, ""), say) for number, c in cited.items()}
 
 
 def _chip(citation: Citation, ident: str, section: str, say: Mapping[str, str]) -> str:
@@ -166,9 +203,14 @@ def _nearest(nearest: Sequence[Nearest], say: Mapping[str, str]) -> list[str]:
 
 def _passage(title: str, quote: str, target: str, say: Mapping[str, str]) -> str:
     return (
-        f'<li><p class="from">{_text(title)}</p><blockquote>{_text(quote)}</blockquote>'
+        f'<li><p class="from">{_text(title)}</p><blockquote>{_quoted(quote)}</blockquote>'
         f'<button type="button" class="read {target}">{say["read_in_document"]}</button></li>'
     )
+
+
+def _quoted(words: str) -> str:
+    """Words of a document, with its headings and paragraphs on lines of their own."""
+    return "<br>".join(_text(part) for part in words.split("\n\n") if part.strip())
 
 
 def _kind(note: Note) -> str:
@@ -197,7 +239,7 @@ def plain_text(answer: Answer, language: str = "en") -> str:
     say = TEXTS[language]
     lines = []
     if answer.status == "refused":
-        lines.append(answer.text)
+        lines += [answer.text, *(f"- {_line(choice)}" for choice in answer.choices)]
     else:
         for row in answer.rows:
             told = "; ".join(value for column in _COLUMNS if (value := getattr(row, column)))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
 from fastapi.responses import FileResponse, JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import Match, Mount, Route
 
 from index.errors import UsageError
 from ui import api, openai_route, problems
@@ -20,6 +21,8 @@ from ui.security import Guard
 from ui.service import Service
 
 if TYPE_CHECKING:
+    from starlette.types import Scope
+
     from ui.settings import Settings
 
 _HERE = Path(__file__).parent
@@ -35,6 +38,10 @@ _FILES = {
     "/docs.js": ("docs.js", "text/javascript"),
     "/plain.css": ("plain.css", "text/css"),
 }
+_GRADIO = re.compile(
+    r"/|/(?:config|theme\.css|favicon\.ico|(?:assets|static)/.+)"
+    r"|/gradio_api/(?:info|queue/join|queue/data|cancel|heartbeat/[^/]+|call/(?!v2/)[^/]+(?:/[^/]+)?)"
+)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -78,7 +85,21 @@ def create_app(settings: Settings) -> FastAPI:
         from ui import chat
 
         chat.mount(app, service)
+        mounted = cast(Mount, app.router.routes.pop())
+        app.router.routes.append(_Used(mounted.path, app=mounted.app))
     return app
+
+
+class _Used(Mount):
+    """The page as gradio mounts it, at the end of the routes and for every path, but only where it is needed.
+
+    The rest of what gradio serves would fetch addresses for its callers, keep their files or show what it counts; and
+    what is not there under ``/api`` would get an answer of its kind.
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Whether the page's own scripts, or gradio's clients, ask for this."""
+        return super().matches(scope) if _GRADIO.fullmatch(scope["path"]) else (Match.NONE, {})
 
 
 def check_reach(settings: Settings) -> None:

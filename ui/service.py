@@ -6,14 +6,18 @@ short queues (`ui.pools`). Errors are `PinciteError`, each message fit to be sho
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from index.errors import UsageError
+from index.errors import PinciteError, UsageError
 from index.library import Mode
 from index.models import Document, Hit
-from rag.models import Citation
+from rag.models import Answer, Citation, Piece
 from rag.question import LONGEST
+from rag.why import Why
 from ui.accounts import Accounts
 from ui.library import GONE, PDF, Library, around
 from ui.limits import Rates
@@ -23,11 +27,13 @@ from ui.problems import NotFoundError
 from ui.state import State
 from ui.talks import Talks, new_id, numbers_of
 from ui.visible import Sharing, documents_of, redacted
+from ui.writing import Writing
 
 if TYPE_CHECKING:
     from ui.settings import Settings
 
 _HISTORY = 10  # earlier turns that a question is understood by
+_TOGETHER = 0.08  # seconds; what a model writes within them is shown at once
 MOST_HITS = 100
 
 
@@ -48,6 +54,7 @@ class Service:
         self._thinking = Pool("ask", settings.workers, settings.waiting)
         self._intake = Pool("add", 1, 15)
         self.library = Library(self.desk, self._intake)
+        self._writing: dict[str, tuple[str, Turn]] = {}  # answers that are being written, and whose they are
         self.is_open = False
 
     def open(self) -> None:
@@ -58,8 +65,7 @@ class Service:
         """
         import rag
 
-        folder, reader = self._settings.index, self._settings.reader
-        self._assistant = rag.open(folder, reader) if reader else rag.open(folder)
+        self._assistant = rag.open(self._settings.index, self._settings.reader, self._settings.llm)
         index = self._assistant.index
         index.engine.follow()
         self._state = State(self._settings.index)
@@ -93,52 +99,131 @@ class Service:
         conversation: str | None = None,
         where: Mapping[str, str] | None = None,
         origin: Origin = "api",
-        ids: tuple[str, str] | None = None,
         history: tuple[tuple[str, str], ...] = (),
+        alone: bool = False,
     ) -> Turn:
         """Answer a question from what the caller may see, and keep it in a conversation of the caller's.
 
         Args:
             conversation: the one that it goes on; a new one where left out.
             where: a filter on the documents.
-            ids: of the answer and of a new conversation, from `new_id`, where they must be known before.
             history: earlier questions and answers that were not kept here, oldest first.
+            alone: take the question as it is typed, and not in the light of those before it.
 
         Raises:
             UsageError: the question is empty or too long, or the filter is bad.
             NotFoundError: the conversation is not there, or not the caller's.
             TooManyError, BusyError: not now.
         """
+        stream = self.stream(caller, question, conversation, where, origin, history=history, alone=alone)
+        turn = [said async for said in stream][-1]
+        if not isinstance(turn, Turn):
+            raise TypeError("a stream ends with its turn")
+        return turn
+
+    async def stream(
+        self,
+        caller: Caller,
+        question: str,
+        conversation: str | None = None,
+        where: Mapping[str, str] | None = None,
+        origin: Origin = "api",
+        ids: tuple[str, str] | None = None,
+        history: tuple[tuple[str, str], ...] = (),
+        alone: bool = False,
+    ) -> AsyncIterator[Piece | Turn]:
+        """Answer as `ask` does: first what a language model writes, while it writes it, and last the turn.
+
+        Of each sentence only what is newest comes, a dozen times a second at most. The citations of verified sentences
+        can be looked up by `citation` from then on. Whoever leaves before the turn is there takes the question back.
+
+        Args:
+            ids: of the answer and of a new conversation, from `new_id`, where they must be known before.
+
+        Raises:
+            as `ask` does.
+        """
         self._rates.take(caller.name)
         if len(question) > LONGEST:
             raise UsageError(f"the question is longer than {LONGEST:,} characters: shorten it, or add it as a document")
         if conversation:
             await self.desk.run(self._talks.get, caller, conversation)
-        return await self._thinking.run(
-            self._ask, caller, question, conversation, where, origin, ids or (new_id(), new_id()), history
+        told: asyncio.Queue[Piece | None] = asyncio.Queue()
+        stop, loop = threading.Event(), asyncio.get_running_loop()
+
+        def tell(piece: Piece) -> None:
+            loop.call_soon_threadsafe(told.put_nowait, piece)
+
+        def end(asking: asyncio.Task[Turn]) -> None:
+            told.put_nowait(None)
+            if not asking.cancelled():
+                asking.exception()  # looked at, even where nobody waits for it any more
+
+        answer, new = ids or (new_id(), new_id())
+        asked = Turn(
+            id=answer,
+            conversation=conversation or new,
+            question=question,
+            answer=Writing(question).answer,
+            created=datetime.now(UTC),
         )
+        goes_on = bool(conversation)
+        call = self._thinking.run(self._ask, caller, asked, goes_on, where, origin, history, alone, tell, stop)
+        asking = asyncio.ensure_future(call)
+        asking.add_done_callback(end)
+        try:
+            ended = False
+            while not ended:
+                news = [await told.get()]
+                if news[0]:
+                    await asyncio.sleep(_TOGETHER)
+                while not told.empty():
+                    news.append(told.get_nowait())
+                ended = None in news
+                for piece in {piece.at: piece for piece in news if piece}.values():
+                    yield piece
+            yield await asking
+        finally:
+            stop.set()
+            asking.cancel()
 
     def _ask(
         self,
         caller: Caller,
-        question: str,
-        conversation: str | None,
+        asked: Turn,
+        goes_on: bool,
         where: Mapping[str, str] | None,
         origin: Origin,
-        ids: tuple[str, str],
         history: tuple[tuple[str, str], ...],
+        alone: bool,
+        tell: Callable[[Piece], None],
+        stop: threading.Event,
     ) -> Turn:
+        """Answer in a thread, and keep the answer. ``goes_on`` where its conversation is there already."""
         sight = self._sharing.sight(caller)
-        before = (
-            [self._seen(caller, t).answer for t in self._talks.said(caller, conversation, _HISTORY)]
-            if conversation
-            else list(history)
-        )
-        told = self._assistant.ask(question, tuple(before), dict(where) if where else None, sight.within)
-        answer = sight.answer(told)
-        conversation = conversation or self._talks.begin(caller, question, origin, ids[1]).id
-        # Sharing may have changed while it was answered.
-        return self._seen(caller, self._talks.say(caller, conversation, ids[0], question, answer))
+        before: list[Answer] | list[tuple[str, str]] = list(history)
+        if goes_on and not alone:
+            before = [self._seen(caller, t).answer for t in self._talks.said(caller, asked.conversation, _HISTORY)]
+        question, within = asked.question, sight.within
+        writing = Writing(question)
+        try:
+            for said in self._assistant.stream(question, before, dict(where) if where else None, within, stop):
+                if stop.is_set():
+                    raise PinciteError("the question was taken back: ask it again")
+                if isinstance(said, Piece):
+                    piece = sight.piece(said)
+                    if writing.take(piece):
+                        written = asked.model_copy(update={"answer": writing.answer})
+                        self._writing[asked.id] = (caller.name, written)
+                    tell(piece)
+                else:
+                    answer = sight.answer(said)
+            if not goes_on:
+                self._talks.begin(caller, question, origin, asked.conversation)
+            # Sharing may have changed while it was answered.
+            return self._seen(caller, self._talks.say(caller, asked.conversation, asked.id, question, answer))
+        finally:
+            self._writing.pop(asked.id, None)
 
     async def search(
         self,
@@ -164,6 +249,31 @@ class Service:
         hits = self._assistant.search(query, k, dict(where) if where else None, mode, sight.within)
         after = self._sharing.sight(caller)
         return [after.hit(hit) for hit in hits if after.sees(hit.passage.document)]
+
+    async def why(self, caller: Caller, question: str, quote: str) -> Why:
+        """Why a sentence of what the caller may see is shown for a question, or why not; see `Assistant.why`.
+
+        Raises:
+            UsageError: the question or the quote is empty or too long, or no such sentence is to be seen.
+            TooManyError, BusyError: not now.
+        """
+        self._rates.take(caller.name)
+        if len(question) > LONGEST or len(quote) > LONGEST:
+            raise UsageError(f"a question and a quote take {LONGEST:,} characters each: shorten them")
+        return await self._thinking.run(self._why, caller, question, quote)
+
+    def _why(self, caller: Caller, question: str, quote: str) -> Why:
+        return self._assistant.why(question, quote, self._sharing.sight(caller).within)
+
+    async def try_out(self, caller: Caller, question: str) -> Answer:
+        """The answer to a question of our own making: it is not kept, and no language model words it."""
+        return await self._thinking.run(self._try_out, caller, question)
+
+    def _try_out(self, caller: Caller, question: str) -> Answer:
+        from rag.assistant import Assistant
+
+        sight = self._sharing.sight(caller)
+        return sight.answer(Assistant(self._assistant.index, self._assistant.reader).ask(question, within=sight.within))
 
     # answers
 
@@ -199,7 +309,8 @@ class Service:
         return turn.model_copy(update={"answer": sight.answer(redacted(turn.answer, hidden))})
 
     def _citation(self, caller: Caller, answer: str, number: int) -> Cited:
-        turn = self._talks.turn(caller, answer)
+        owner, written = self._writing.get(answer, (None, None))
+        turn = written if written and owner == caller.name else self._talks.turn(caller, answer)
         given = turn.answer
         cited = {c.number: c for c in (*(c for note in given.notes for c in note.citations), *given.citations)}
         if number not in cited:

@@ -1,4 +1,7 @@
-"""Settings: flags come before ``PINCITE_…`` environment variables, which come before the file ``pincite.toml``."""
+"""Settings: flags come before ``PINCITE_…`` environment variables, which come before the file ``pincite.toml``.
+
+What is about the language model stands in the table ``[llm]`` of the file, and in ``PINCITE_LLM_…`` variables.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -17,13 +20,15 @@ from pydantic_settings import (
 )
 
 from index.errors import UsageError
+from index.milvus_server import TOKEN as MILVUS_TOKEN
+from rag.llm import LlmSettings
 
 FILE = "pincite.toml"
 _PREFIX = "PINCITE_"
 
 
 class Settings(BaseSettings):
-    """What a server is started with. Load it with `load`, which gives readable errors.
+    """What the commands and the server are started with. Load it with `load`, which gives readable errors.
 
     Attributes:
         reader: which reader proposes evidence; the best one if left out.
@@ -35,9 +40,12 @@ class Settings(BaseSettings):
         workers: questions answered at once; ``waiting``: questions that may wait for their turn.
         upload_limit: the most bytes of one upload; ``body_limit``: of any other request.
         session_days: after so many days without use, a user signs in again.
+        llm: the language model that words answers, if any.
     """
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_nested_delimiter="_", env_nested_max_split=1, extra="forbid", frozen=True
+    )
 
     index: Path = Path("pincite.index")
     reader: str | None = None
@@ -53,10 +61,7 @@ class Settings(BaseSettings):
     upload_limit: int = Field(default=64 * 1024 * 1024, ge=1024)
     body_limit: int = Field(default=2 * 1024 * 1024, ge=1024)
     session_days: float = Field(default=14, gt=0)
-    llm_base_url: str | None = None
-    llm_model: str | None = None
-    llm_api_key: SecretStr | None = None
-    milvus_token: SecretStr | None = None
+    llm: LlmSettings = Field(default_factory=LlmSettings)
 
     @field_validator("allowed_hosts", mode="before")
     @classmethod
@@ -95,18 +100,23 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def load(**flags: Any) -> Settings:  # noqa: ANN401  whatever the command line was given
+def load(llm: dict[str, Any] | None = None, **flags: Any) -> Settings:  # noqa: ANN401  whatever was given
     """The settings from flags (those that are ``None`` were not given), the environment and the file.
+
+    Args:
+        llm: flags that are about the language model.
 
     Raises:
         UsageError: a key or variable is unknown, a value is wrong, or the file cannot be read.
     """
-    known = {_PREFIX + name.upper() for name in Settings.model_fields}
+    known = {_PREFIX + name.upper() for name in Settings.model_fields if name != "llm"}
+    known.add(MILVUS_TOKEN)  # read where it is used, and from the environment alone
+    known |= {f"{_PREFIX}LLM_{name.upper()}" for name in LlmSettings.model_fields}
     unknown = sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known)
     if unknown:
         raise UsageError(f"there is no setting {unknown[0]}: use one of {', '.join(sorted(known))}")
     try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})
+        return Settings(**_given(flags | ({"llm": _given(llm)} if llm else {})))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         name = ".".join(str(part) for part in first["loc"])
@@ -115,3 +125,7 @@ def load(**flags: Any) -> Settings:  # noqa: ANN401  whatever the command line w
         raise UsageError(f"the setting {name!r} is wrong ({first['msg']}): correct it") from error
     except ValueError as error:  # the file is not TOML, or a variable that holds a list is not JSON
         raise UsageError(f"cannot read the settings ({error}): correct {FILE} or the environment") from error
+
+
+def _given(flags: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in flags.items() if value is not None}

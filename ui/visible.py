@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from index.models import Hit
-from rag.models import Answer, Citation, Claim, Note
+from rag.models import Answer, Citation, Claim, Note, Piece
 
 if TYPE_CHECKING:
     from index.library import Index
@@ -60,6 +60,10 @@ class Sight(NamedTuple):
                 "notes": tuple(n.model_copy(update={"citations": self._cited(n.citations)}) for n in answer.notes),
             }
         )
+
+    def piece(self, piece: Piece) -> Piece:
+        """A piece of an answer under names that may be shown."""
+        return piece.model_copy(update={"citations": self._cited(piece.citations)}) if self.names else piece
 
     def _cited(self, citations: Iterable[Citation]) -> tuple[Citation, ...]:
         return tuple(c.model_copy(update={"source": self.name(c.document, c.source)}) for c in citations)

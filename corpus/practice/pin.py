@@ -7,6 +7,7 @@ A quote of a table is a line of it, or a cell that no other row has.
 from __future__ import annotations
 
 import csv
+import re
 import sys
 import tomllib
 from collections.abc import Iterable
@@ -66,7 +67,8 @@ def _golds(document: Document, quotes: Iterable[str]) -> tuple[Gold, ...]:
 
 
 def _gold(document: Document, quote: str) -> Gold:
-    tabular = document.source.endswith(".csv") or quote.startswith("|")
+    tabular = document.source.endswith(".csv") or " | " in quote
+    quote = re.sub(r"^(?:[-•]|\d+\.)\s+|[*]+", "", quote)  # the marks of Markdown, which a reader does not see
     start, end = _row(document, quote) if tabular else locate(document.text, quote)
     for block in document.blocks:
         if block.start <= start < block.end:
