@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from index.errors import StoreError
 from index.filters import Where
-from index.milvus_rows import tokens
+from index.milvus_rows import Held, tokens
 from index.milvus_server import Address, Server, quoted
-from index.milvus_store import Held, MilvusStore
+from index.milvus_store import MilvusStore
 from index.models import Document
 from index.records import Entry, Stored
 

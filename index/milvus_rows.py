@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -27,6 +27,13 @@ PIECE = 15_000  # characters of one row's data: at most 60,000 bytes
 RAW = PIECE // 4 * 3  # bytes that so many characters of base64 hold
 
 _ABOUT = ("document", "generation", "source", "publisher", "published", "language")
+
+
+class Held(NamedTuple):
+    """The generation of a document that counts, and the sources that name it, in order."""
+
+    generation: int
+    sources: tuple[str, ...]
 
 
 def make_collections(server: Server, dim: int) -> None:
@@ -201,3 +208,19 @@ def as_bytes(text: str) -> bytes:
         return base64.b64decode(text)
     except ValueError:
         return b""
+
+
+def held_by(naming: Iterable[Row]) -> dict[str, Held]:
+    """Documents by the rows that name their sources; of two generations the later counts."""
+    by_document: dict[str, list[Row]] = {}
+    for row in naming:
+        by_document.setdefault(row["document"], []).append(row)
+    return {
+        document: Held(max(row["generation"] for row in some), tuple(sorted(row["name"] for row in some)))
+        for document, some in by_document.items()
+    }
+
+
+def is_current(row: Row, held: Mapping[str, Held]) -> bool:
+    """Whether a row belongs to the generation of its document that counts."""
+    return row["document"] in held and held[row["document"]].generation == row["generation"]

@@ -14,11 +14,12 @@ import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from time import time
-from typing import Any, NamedTuple
+from typing import Any
 
 from index import milvus_rows as rows
 from index.errors import DamagedError, NewerFormatError, StoreError, UsageError, WrongEncoderError
 from index.filters import Where, conditions
+from index.milvus_rows import Held, held_by, is_current
 from index.milvus_server import Row, Server, among, parted, quoted, under, written
 from index.models import Document, Listed, Near
 from index.records import Entry, Source, Stored, digest
@@ -27,13 +28,6 @@ FORMAT = 1
 _NAMED = 'kind in ["source", "also"]'  # a document's own source, and others that hold the same text
 _EPOCH = 1_577_836_800  # 2020-01-01: blocks of numbers are counted in seconds from here
 _BLOCK = 32  # bits of a number within its block
-
-
-class Held(NamedTuple):
-    """The generation of a document that counts, and the sources that name it, in order."""
-
-    generation: int
-    sources: tuple[str, ...]
 
 
 class MilvusStore:
@@ -197,11 +191,11 @@ class MilvusStore:
             for some in parted(sorted(documents))
             for row in self._records(f"{_NAMED} and {among('document', some)}", *rows.NAMING)
         ]
-        return _held(found)
+        return held_by(found)
 
     def all_held(self) -> dict[str, Held]:
         """Every document that is there."""
-        return _held(self._server.scan(self._server.records, _NAMED, rows.NAMING, latest=True))
+        return held_by(self._server.scan(self._server.records, _NAMED, rows.NAMING, latest=True))
 
     def has(self, document: str) -> bool:
         """See `DocumentStore.has`."""
@@ -271,7 +265,7 @@ class MilvusStore:
         found = self._server.query(self._server.passages, among("key", [int(key) for key in keys]), rows.PASSAGE)
         by_key = {row["key"]: row for row in found}
         held = self.held({row["document"] for row in found})
-        kept = [by_key[k] for k in keys if k in by_key and _is_current(by_key[k], held)]
+        kept = [by_key[k] for k in keys if k in by_key and is_current(by_key[k], held)]
         names = sorted({name for row in kept for name in rows.piece_names(row)})
         parts = {}
         for some in parted(names):
@@ -297,7 +291,7 @@ class MilvusStore:
         held = self.all_held()
         columns = ("document", "generation", "data")
         for row in self._server.scan(self._server.records, 'kind == "minhash"', columns):
-            if _is_current(row, held):
+            if is_current(row, held):
                 yield row["document"], rows.as_bytes(row["data"])
 
     def near(self, document: str) -> tuple[Near, ...]:
@@ -339,7 +333,7 @@ class MilvusStore:
         held = self.all_held()
         condition = " and ".join(part for part in ('kind == "head"', self.filter(where)) if part)
         columns = ("document", "generation", "data")
-        heads = [row for row in self._server.scan(self._server.records, condition, columns) if _is_current(row, held)]
+        heads = [row for row in self._server.scan(self._server.records, condition, columns) if is_current(row, held)]
         near = self._near(list(self._server.scan(self._server.records, 'kind == "near"', ("document", "name", "data"))))
         listed = []
         for row in heads:
@@ -399,18 +393,3 @@ class MilvusStore:
         if left:
             problems.append(f"{left} adds were cut off, or go on now: run `pincite rebuild` when nobody adds")
         return problems
-
-
-def _held(naming: Sequence[Row] | Iterator[Row]) -> dict[str, Held]:
-    """Documents by the rows that name their sources; of two generations the later counts."""
-    by_document: dict[str, list[Row]] = {}
-    for row in naming:
-        by_document.setdefault(row["document"], []).append(row)
-    return {
-        document: Held(max(row["generation"] for row in some), tuple(sorted(row["name"] for row in some)))
-        for document, some in by_document.items()
-    }
-
-
-def _is_current(row: Row, held: dict[str, Held]) -> bool:
-    return row["document"] in held and held[row["document"]].generation == row["generation"]

@@ -37,14 +37,16 @@ def folder(tmp_path):
     return made
 
 
-def test_a_server_that_is_killed_and_started_again_during_an_add_is_waited_for(lite, folder, encoder):
+def test_a_server_that_is_killed_and_started_again_during_an_add_is_waited_for(lite, folder, encoder, request):
+    again = threading.Timer(1.5, lite.start)
+    request.addfinalizer(lambda: again.join() if again.ident else None)
     with Index(lite.address("reports"), encoder) as index:
         added = []
         for one in index.add_each(folder):
             added.append(one)
             if len(added) == 1:
                 lite.kill()
-                threading.Timer(1.5, lite.start).start()
+                again.start()
         assert [one.outcome for one in added] == ["added"] * 40
         assert len(index.documents()) == 40
         assert index.check() == []
