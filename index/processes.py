@@ -14,7 +14,7 @@ from index.encode import Encoder
 from index.errors import StoreError
 from index.prepare import Given, Prepared, encode, prepare, unchanged
 
-_FEW = 24  # files: fewer are prepared sooner than processes are started
+_FEW = 256  # files: fewer are done sooner here, where the encoder has a thread for each core, than processes start
 _AHEAD = 16  # files for each process that are under way or wait to be stored
 
 _encoder: Encoder | None = None  # of a process of the pool

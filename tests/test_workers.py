@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from index import processes
 from index.cluster import Cluster
 from index.errors import UsageError
 from index.library import Index
@@ -57,6 +58,13 @@ def alone(folder, encoder, tmp_path_factory):
     return digest(place)
 
 
+@pytest.fixture
+def soon(monkeypatch):
+    """The pool is started for a few files, too."""
+    monkeypatch.setattr(processes, "_FEW", 8)
+
+
+@pytest.mark.usefixtures("soon")
 class TestProcesses:
     def test_they_give_the_same_index_digest_for_digest(self, folder, encoder, alone, tmp_path):
         assert "added" in add(tmp_path / "x.index", folder, encoder, Processes(2))
