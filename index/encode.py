@@ -44,6 +44,7 @@ class Encoder:
     """A mean-pooling sentence-transformers model, run without torch.
 
     Attributes:
+        model: the folder it was opened from; ``None`` for the built-in one.
         id: the model's name and the digest of its weights; an index refuses vectors of another id.
         dim: the length of a vector.
     """
@@ -54,6 +55,7 @@ class Encoder:
         Raises:
             EncoderError: the folder holds no model of this kind, or compiling failed its own check.
         """
+        self.model = model
         folder = model or default_model()
         weights = folder / "model.safetensors"
         if not weights.is_file() or not (folder / "tokenizer.json").is_file():

@@ -1,10 +1,10 @@
-"""The seam between the product and what stores and searches for it, and the embedded engine."""
+"""The seam between the product and what stores and searches for it, and the embedded engine behind it."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from math import log
 from pathlib import Path
 from typing import Protocol
@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from index.errors import LockedError
 from index.filters import Where
 from index.lexical import LexicalIndex
-from index.models import Document
-from index.records import Entry, Stored
+from index.milvus_server import Address, Server, is_address
+from index.models import Document, Listed, Near
+from index.records import Entry, Source, Stored
 from index.split import context
 from index.store import Store
 from index.vectors import VectorIndex
@@ -26,14 +27,92 @@ Within = frozenset[str] | None
 """The ids of the only documents to be searched; ``None`` for all."""
 
 
+class DocumentStore(Protocol):
+    """Where an engine keeps its documents: what adding, listing and sharing need of it."""
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Keep out other writers where the store allows one at a time.
+
+        Raises:
+            LockedError: another process is writing.
+        """
+
+    def put(self, entry: Entry, replaces: str | None = None) -> None:
+        """Store a document durably, taking its source from the document that held it before; all or nothing."""
+
+    def alias(self, source: str, origin: str, sha256: str, document: str, replaces: str | None = None) -> None:
+        """Remember that a source holds the text of a document that is already stored."""
+
+    def remove(self, document: str) -> None:
+        """Remove a document with all its sources."""
+
+    def source(self, source: str) -> Source | None:
+        """What is known of a source."""
+
+    def has(self, document: str) -> bool:
+        """Whether a document is stored."""
+
+    def find(self, name: str) -> str:
+        """The id of the document with this id, unambiguous beginning of an id (6 digits or more), or source.
+
+        Raises:
+            UsageError: there is none, or more than one.
+        """
+
+    def document(self, document: str) -> Document | None:
+        """A document, checked against its digest.
+
+        Raises:
+            DamagedError: the digest does not match.
+        """
+
+    def original(self, document: str) -> bytes | None:
+        """The file that a document was loaded from, where it is kept."""
+
+    def documents(self) -> list[str]:
+        """The ids of all documents, by source."""
+
+    def passages_of(self, document: str) -> list[Stored]:
+        """All passages of a document, in order.
+
+        Raises:
+            DamagedError: one does not match its checksum.
+        """
+
+    def minhashes(self) -> Iterable[tuple[str, bytes]]:
+        """The id and minhash of each document that has one."""
+
+    def near(self, document: str) -> tuple[Near, ...]:
+        """The documents that are nearly the same as this one, nearest first."""
+
+    def listing(self, where: Where) -> list[Listed]:
+        """All documents that pass a filter, without their texts, by source."""
+
+    def named(self) -> Iterable[tuple[str, str]]:
+        """Every source with the id of its document, by source."""
+
+    def about(self, document: str) -> tuple[list[str], int]:
+        """All sources of a document, and how many passages it has."""
+
+
 class Engine(Protocol):
     """What an index needs of the thing underneath. Fusion is not its business, so engines cannot differ on it."""
+
+    @property
+    def store(self) -> DocumentStore:
+        """Where the documents are."""
+
+    def close(self) -> None:
+        """Close files and connections."""
 
     def upsert(self, entry: Entry, replaces: str | None = None) -> None:
         """Store a document durably, in place of another one where named; all or nothing."""
 
     def delete(self, document: str) -> None:
         """Remove a document durably."""
+
+    def follow(self) -> None:
+        """Make what has been stored searchable, as far as a search would not do so itself."""
 
     def dense(self, vector: NDArray[np.float32], k: int, where: Where, within: Within = None) -> Found:
         """The k passages nearest to a unit vector of shape (dim,): (key, cosine), nearest first."""
@@ -47,8 +126,54 @@ class Engine(Protocol):
     def get(self, keys: Sequence[int]) -> list[tuple[Stored, Document]]:
         """The passages with these keys that are still there, in order, with their documents."""
 
+    def document(self, document: str) -> Document | None:
+        """A document, perhaps kept in memory; ``None`` where it is no longer stored."""
+
+    def passages_of(self, document: str) -> list[Stored]:
+        """All passages of a document, in order."""
+
     def snapshot(self) -> str:
         """A name for the state that is being read; it changes with every change."""
+
+    def check(self) -> list[str]:
+        """What is wrong, a line each; nothing where the index is sound."""
+
+    def rebuild(self) -> None:
+        """Throw away what is derived or left over, and make it again from what is stored."""
+
+
+def open_engine(place: str | Path, encoder: str, dim: int) -> Engine:
+    """The engine of an index: the one in Milvus for an address such as milvus://HOST:19530/NAME, else a folder's own.
+
+    Raises:
+        UsageError: the address cannot be read, or pymilvus is not installed.
+        StoreError: the index cannot be used.
+    """
+    if is_address(place):
+        from index.milvus import MilvusEngine
+
+        return MilvusEngine(Address.parse(str(place)), encoder, dim)
+    return LocalEngine(Path(place), encoder, dim)
+
+
+def exists(place: str | Path) -> bool:
+    """Whether there is an index in a folder or at an address.
+
+    Raises:
+        UsageError, StoreError: see `open_engine`.
+    """
+    if is_address(place):
+        server = Server(Address.parse(str(place)))
+        try:
+            return bool(server.call("has_collection", server.records))
+        finally:
+            server.close()
+    return Path(place).is_dir()
+
+
+def rare(total: int, held: int) -> float:
+    """Inverse document frequency of a term that `held` of `total` passages hold, at least 0."""
+    return log((total + 1) / (held + 0.5)) if held <= total else 0.0
 
 
 class LocalEngine:
@@ -96,9 +221,7 @@ class LocalEngine:
         self.follow()
         with self._guard.reading():
             total = self._lexical.count()
-            return [
-                log((total + 1) / (held + 0.5)) if held <= total else 0.0 for held in self._lexical.frequency(terms)
-            ]
+            return [rare(total, held) for held in self._lexical.frequency(terms)]
 
     def get(self, keys: Sequence[int]) -> list[tuple[Stored, Document]]:
         """See `Engine.get`.
@@ -159,7 +282,7 @@ class LocalEngine:
             self._follow_terms(last)
 
     def check(self) -> list[str]:
-        """What is wrong, a line each; nothing where the index is sound."""
+        """See `Engine.check`."""
         problems = self.store.check()
         if problems:
             return problems

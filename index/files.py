@@ -1,13 +1,16 @@
-"""Files that must survive a crash: the writer's lock and a durable rename."""
+"""Files that must survive a crash: the writer's lock, a durable rename, and what SQLite says when it fails."""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from index.errors import LockedError, StoreError
+from index.errors import DamagedError, LockedError, StoreError
 
 
 def fsync_folder(folder: Path) -> None:
@@ -36,3 +39,23 @@ def lock(folder: Path) -> IO[str]:
     file.write(str(os.getpid()))
     file.flush()
     return file
+
+
+@contextmanager
+def sqlite_errors(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into ours, with what to do."""
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        message = str(error)
+        if "full" in message:
+            raise StoreError(f"the disk of {path.parent} is full: make room, then add the rest again") from error
+        if "readonly" in message or "unable to open" in message:
+            raise StoreError(f"cannot open {path}: check the permissions of its folder") from error
+        if "malformed" in message or "not a database" in message or "no such table" in message:
+            raise DamagedError(
+                f"{path} is damaged ({message}): restore it from a copy, or add its files again"
+            ) from error
+        if "locked" in message:
+            raise LockedError(f"{path} is locked by another program: close that and try again") from error
+        raise StoreError(f"{path}: {message}") from error

@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index.encode import Encoder, Vectors, unit
-from index.engine import LocalEngine, Within
+from index.engine import Engine, Within, open_engine
 from index.errors import UsageError
-from index.filters import Where, sql_where
+from index.filters import Where, conditions
 from index.ingest import Ingest, sources
 from index.models import Added, Document, Hit, Listed
+from index.prepare import Workers
 from index.records import Stored
 from index.terms import content_terms
 
@@ -48,16 +49,16 @@ class _Ranks(NamedTuple):
 
 
 class Index:
-    """The documents of one folder, searchable. Close it, or use it in a ``with`` block."""
+    """The documents of one folder, or of a library in Milvus, searchable. Close it, or use it in a ``with`` block."""
 
-    def __init__(self, folder: Path, encoder: Encoder | None = None) -> None:
-        """Open the index in a folder, making it where there is none.
+    def __init__(self, place: str | Path, encoder: Encoder | None = None) -> None:
+        """Open the index in a folder or at an address such as milvus://HOST:19530/NAME, making it where there is none.
 
         Raises:
             StoreError: it was made by another encoder or a newer version, or it cannot be read.
         """
         self.encoder = encoder or Encoder()
-        self.engine = LocalEngine(folder, self.encoder.id, self.encoder.dim)
+        self.engine: Engine = open_engine(place, self.encoder.id, self.encoder.dim)
         self._adding = threading.Lock()
 
     def __enter__(self) -> Index:
@@ -67,7 +68,7 @@ class Index:
         self.close()
 
     def close(self) -> None:
-        """Close its files."""
+        """Close its files and connections."""
         self.engine.close()
 
     def add(self, paths: str | Path | Iterable[str | Path]) -> list[Added]:
@@ -82,15 +83,24 @@ class Index:
         return list(self.add_each(paths))
 
     def add_each(
-        self, paths: str | Path | Iterable[str | Path], started: Callable[[int], None] | None = None
+        self,
+        paths: str | Path | Iterable[str | Path],
+        started: Callable[[int], None] | None = None,
+        workers: Workers | None = None,
     ) -> Iterator[Added]:
-        """Like `add`, giving each result as soon as it is durable; `started` is told how many files there are."""
+        """Like `add`, giving each result as soon as it is durable.
+
+        Args:
+            paths: files and folders.
+            started: is told how many files there are.
+            workers: who loads, splits and encodes; this process alone if left out. The index is the same.
+        """
         files = sources([paths] if isinstance(paths, str | Path) else paths)
         if started:
             started(len(files))
         with self._adding, self.engine.store.writing():
             try:
-                yield from Ingest(self.engine.store, self.encoder).files(files)
+                yield from Ingest(self.engine.store, self.encoder).files(files, workers)
             finally:
                 self.engine.follow()
 
@@ -170,7 +180,7 @@ class Index:
         if k < 1:
             raise UsageError(f"k is {k}: ask for 1 passage or more")
         where = where or {}
-        sql_where(where)
+        conditions(where)
         depth = max(DEPTH, k)
         terms = content_terms(query[:20_000])[:_LONGEST_QUERY]
         lexical = self.engine.lexical(terms, depth, where, within) if mode != "dense" else []
@@ -240,6 +250,6 @@ def fuse(*rankings: Sequence[int]) -> list[tuple[int, float]]:
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
 
 
-def open(folder: str | Path) -> Index:
-    """Open the index in a folder, making it where there is none."""
-    return Index(Path(folder))
+def open(place: str | Path) -> Index:
+    """Open the index in a folder or at an address in Milvus, making it where there is none."""
+    return Index(place)

@@ -66,7 +66,7 @@ class Source(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One entry of the log: ``operation`` is "add" or "remove"."""
+    """One entry of the log: ``operation`` is "add", "remove", or "name" where its sources changed."""
 
     number: int
     operation: str

@@ -19,8 +19,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from index.errors import DamagedError, LockedError, NewerFormatError, StoreError, UsageError, WrongEncoderError
-from index.files import fsync_folder, lock
+from index.errors import DamagedError, NewerFormatError, StoreError, UsageError, WrongEncoderError
+from index.files import fsync_folder, lock, sqlite_errors
 from index.filters import Where, sql_where
 from index.models import Document, Listed, Near
 from index.records import FORMAT, SCHEMA, Change, Entry, Source, Stored, digest, passage_row, stored
@@ -54,7 +54,7 @@ class Store:
             with self.writing():
                 if not self._path.exists():
                     self._create(encoder, dim)
-        with _sqlite_errors(self._path):
+        with sqlite_errors(self._path):
             meta = dict(self.connection.execute("SELECT key, value FROM meta"))
         if int(meta.get("format", 0)) > FORMAT:
             raise NewerFormatError(f"{folder} was made by a newer pincite (format {meta['format']}): upgrade pincite")
@@ -68,7 +68,7 @@ class Store:
     def _create(self, encoder: str, dim: int) -> None:
         """Make the database beside its final name, so that a half-made one is never opened."""
         temporary = self.folder / f".{uuid.uuid4().hex}.tmp"
-        with _sqlite_errors(self._path):
+        with sqlite_errors(self._path):
             connection = sqlite3.connect(temporary, isolation_level=None)
             try:
                 connection.executescript(SCHEMA)
@@ -120,8 +120,8 @@ class Store:
                     self._lock.close()
                     self._lock = None
 
-    def put(self, entry: Entry, replaces: str | None = None) -> int:
-        """Store a document, removing the one that it replaces, in one commit; returns the last log number."""
+    def put(self, entry: Entry, replaces: str | None = None) -> None:
+        """Store a document, taking its source from the one that it replaces, in one commit."""
         document = entry.document
         record = document.model_dump_json(exclude={"text"})
         with self._transaction() as db:
@@ -156,7 +156,7 @@ class Store:
                 " sentence_vectors, crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (passage_row(*row) for row in rows),
             )
-            return self._log(db, "add", document.id)
+            self._log(db, "add", document.id)
 
     def alias(self, source: str, origin: str, sha256: str, document: str, replaces: str | None = None) -> None:
         """Remember that a source holds the text of a document that is already stored."""
@@ -164,12 +164,13 @@ class Store:
             if replaces:
                 self._forget(db, source, replaces)
             db.execute("INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?)", (source, origin, sha256, document))
+            self._log(db, "name", document)
 
-    def remove(self, document: str) -> int:
-        """Remove a document with all its sources; returns the log number."""
+    def remove(self, document: str) -> None:
+        """Remove a document with all its sources."""
         with self._transaction() as db:
             db.execute("DELETE FROM sources WHERE document = ?", (document,))
-            return self._drop(db, document)
+            self._drop(db, document)
 
     def _forget(self, db: sqlite3.Connection, source: str, document: str) -> None:
         """Take a source away from a document, and the document with it when that was its last."""
@@ -182,21 +183,21 @@ class Store:
         record = json.dumps({**json.loads(record), "source": left[0]}, ensure_ascii=False)
         values = (left[0], record, digest(record, text), document)
         db.execute("UPDATE documents SET source = ?, record = ?, digest = ? WHERE id = ?", values)
+        self._log(db, "name", document)
 
-    def _drop(self, db: sqlite3.Connection, document: str) -> int:
+    def _drop(self, db: sqlite3.Connection, document: str) -> None:
         db.execute("DELETE FROM documents WHERE id = ?", (document,))
         db.execute("DELETE FROM passages WHERE document = ?", (document,))
         db.execute("DELETE FROM near WHERE document = ? OR other = ?", (document, document))
-        return self._log(db, "remove", document)
+        self._log(db, "remove", document)
 
-    def _log(self, db: sqlite3.Connection, operation: str, document: str) -> int:
-        cursor = db.execute("INSERT INTO log (operation, document) VALUES (?, ?)", (operation, document))
-        return int(cursor.lastrowid or 0)
+    def _log(self, db: sqlite3.Connection, operation: str, document: str) -> None:
+        db.execute("INSERT INTO log (operation, document) VALUES (?, ?)", (operation, document))
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         db = self.connection
-        with self.writing(), self._one_write, _sqlite_errors(self._path):
+        with self.writing(), self._one_write, sqlite_errors(self._path):
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
@@ -299,7 +300,7 @@ class Store:
             DamagedError: a vector has the wrong length.
         """
         condition, values = ("WHERE document = ?", (document,)) if document else ("", ())
-        with _sqlite_errors(self._path):
+        with sqlite_errors(self._path):
             cursor = self.connection.execute(f"SELECT key, vector FROM passages {condition} ORDER BY key", values)  # noqa: S608
             while rows := cursor.fetchmany(10_000):
                 if any(len(vector) != 2 * self.dim for _, vector in rows):
@@ -344,6 +345,16 @@ class Store:
             listed.append(Listed.model_validate({**fields, **extra, "near": self.near(id_)}))
         return listed
 
+    def named(self) -> list[tuple[str, str]]:
+        """Every source with the id of its document, by source."""
+        return self._rows("SELECT source, document FROM sources ORDER BY source")
+
+    def about(self, document: str) -> tuple[list[str], int]:
+        """All sources of a document, and how many passages it has."""
+        sources = self._rows("SELECT source FROM sources WHERE document = ? ORDER BY source", document)
+        count = self._one("SELECT count(*) FROM passages WHERE document = ?", document)[0] if sources else 0
+        return [str(row[0]) for row in sources], int(count)
+
     def counts(self) -> tuple[int, int]:
         """How many documents and passages are stored."""
         documents, passages = self._one("SELECT (SELECT count(*) FROM documents), (SELECT count(*) FROM passages)")
@@ -368,32 +379,12 @@ class Store:
         return problems
 
     def _rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
-        with _sqlite_errors(self._path):
+        with sqlite_errors(self._path):
             return self.connection.execute(query, values).fetchall()
 
-    def _one(self, query: str) -> tuple[Any, ...]:
-        return self._rows(query)[0]
+    def _one(self, query: str, *values: object) -> tuple[Any, ...]:
+        return self._rows(query, *values)[0]
 
 
 def _missing(document: str) -> Document:
     raise DamagedError(f"document {document} cannot be read: add its file again")
-
-
-@contextmanager
-def _sqlite_errors(path: Path) -> Iterator[None]:
-    """Turn SQLite's errors into ours, with what to do."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        message = str(error)
-        if "full" in message:
-            raise StoreError(f"the disk of {path.parent} is full: make room, then add the rest again") from error
-        if "readonly" in message or "unable to open" in message:
-            raise StoreError(f"cannot open {path}: check the permissions of its folder") from error
-        if "malformed" in message or "not a database" in message or "no such table" in message:
-            raise DamagedError(
-                f"{path} is damaged ({message}): restore it from a copy, or add its files again"
-            ) from error
-        if "locked" in message:
-            raise LockedError(f"{path} is locked by another program: close that and try again") from error
-        raise StoreError(f"{path}: {message}") from error

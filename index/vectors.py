@@ -45,4 +45,5 @@ class VectorIndex:
         if allowed is not None:
             parameters = self._faiss.SearchParameters(sel=self._faiss.IDSelectorBatch(allowed))
         scores, keys = self._index.search(vector.reshape(1, -1), k, params=parameters)
-        return [(int(key), float(score)) for key, score in zip(keys[0], scores[0], strict=True) if key >= 0]
+        found = [(int(key), float(score)) for key, score in zip(keys[0], scores[0], strict=True) if key >= 0]
+        return sorted(found, key=lambda hit: (-hit[1], hit[0]))  # so that ties are in one order, whatever the engine

@@ -222,10 +222,11 @@ class _Clock:
         return {**self._laps, "total": round((perf_counter() - self._start) * 1000, 3)}
 
 
-def open(folder: str | Path, reader: str | None = None, llm: LlmSettings | None = None) -> Assistant:
-    """Open an assistant on the index in a folder, making the index where there is none.
+def open(index: str | Path, reader: str | None = None, llm: LlmSettings | None = None) -> Assistant:
+    """Open an assistant on an index, making it where there is none.
 
     Args:
+        index: a folder, or an address in Milvus such as milvus://HOST:19530/NAME.
         reader: which one proposes evidence; the best one if left out.
         llm: the language model that words answers, if any; what ``PINCITE_LLM_…`` variables say, if left out.
 
@@ -237,7 +238,7 @@ def open(folder: str | Path, reader: str | None = None, llm: LlmSettings | None 
     if reader not in READERS:
         raise UsageError(f"there is no reader {reader!r}: use one of {', '.join(READERS)}")
     writer = _writer(llm)
-    return Assistant(Index(Path(folder)), READERS[reader](), writer)
+    return Assistant(Index(index), READERS[reader](), writer)
 
 
 def _writer(settings: LlmSettings | None) -> Writer | None:

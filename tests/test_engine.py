@@ -3,49 +3,140 @@
 import json
 import multiprocessing
 import sqlite3
+import tempfile
 import threading
 import time
+import uuid
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from index.engine import Engine, LocalEngine
+from index.encode import unit
+from index.engine import LocalEngine
 from index.errors import DamagedError, LockedError, NewerFormatError, StoreError, UsageError, WrongEncoderError
-from index.records import Entry
+from index.milvus import MilvusEngine
+from index.milvus_server import Address
+from index.records import Entry, Source
 from index.split import split
 from index.store import DATABASE
+from index.terms import terms
 from tests.conftest import document
+from tests.engines import DIM, WORDS, AgainstDictionary, Lite, entry, sources, vector
+from tests.standalone import Standalone
 
-DIM = 8
-WORDS = "amber birch cedar delta ember fjord grove haven inlet jetty".split()
+FILTERED = [
+    ({"publisher": "rt"}, ["amber.txt"]),
+    ({"publisher": "!=RT"}, ["birch.txt", "folder/cedar.txt"]),
+    ({"published": ">=2022"}, ["birch.txt"]),
+    ({"published": ">=2021-01-01,<2022-01-01"}, ["amber.txt"]),
+    ({"published": "!=2022-05-01"}, ["amber.txt", "folder/cedar.txt"]),
+    ({"published": "<2022-05-01"}, ["amber.txt"]),
+    ({"language": "ru"}, ["birch.txt"]),
+    ({"language": "RU", "publisher": "vlast"}, ["birch.txt"]),
+    ({"source": "folder"}, ["folder/cedar.txt"]),
+    ({"source": "!=folder/"}, ["amber.txt", "birch.txt"]),
+    ({"source": "amber.txt"}, ["amber.txt"]),
+    ({"source": "amber"}, []),
+    ({"language": "fr"}, []),
+]
 
 
-def vector(word: str) -> np.ndarray:
-    """A readable vector: one axis a word."""
-    row = np.full(DIM, 0.01, np.float32)
-    row[WORDS.index(word) % DIM] = 1
-    return row / np.linalg.norm(row)
+def add_for_filters(engine):
+    engine.upsert(entry("amber", publisher="RT", published="2021-05-01", language="en"))
+    engine.upsert(entry("birch", publisher="Vlast", published="2022-05-01", language="ru"))
+    engine.upsert(entry("cedar", "folder/cedar.txt"))
 
 
-def entry(word: str, source: str | None = None, **known: object) -> Entry:
-    made = document(f"The {word} stands here. It says {word} twice.", source or f"{word}.txt", **known)
-    passages = split(made)
-    inner = [np.array([vector(word)] * len(p.sentences)) for p in passages]
-    return Entry(made, passages, np.array([vector(word)] * len(passages)), inner, origin="here")
+@pytest.fixture(scope="module")
+def lite(tmp_path_factory):
+    server = Lite(tmp_path_factory.mktemp("lite") / "data")
+    server.start()
+    yield server
+    server.kill()
 
 
-@pytest.fixture(params=["local"])
-def engine(request, tmp_path):
-    made = LocalEngine(tmp_path / "x.index", "fake", DIM)
+@pytest.fixture(scope="module")
+def standalone(tmp_path_factory):
+    """The real server; its port, or why there is none."""
+    pytest.importorskip("milvus", reason="the real Milvus server is not installed: pip install milvus==2.3.5")
+    server = Standalone(tmp_path_factory.mktemp("real"))
+    why = server.start()
+    yield why or server.port
+    server.stop()
+
+
+def opened(request, tmp_path, kind):
+    name = f"x{uuid.uuid4().hex}"
+    if kind == "local":
+        return LocalEngine(tmp_path / "x.index", "fake", DIM)
+    if kind == "milvus-lite":
+        return request.getfixturevalue("lite").open(name)
+    port = request.getfixturevalue("standalone")
+    if isinstance(port, str):
+        pytest.skip(f"the real Milvus server cannot start here: {port}")
+    return MilvusEngine(Address("127.0.0.1", port, name, secure=False), "fake", DIM)
+
+
+@pytest.fixture(params=["local", "milvus-lite", "milvus"])
+def any_engine(request, tmp_path):
+    made = opened(request, tmp_path, request.param)
     yield made
     made.close()
 
 
-def sources(engine: Engine, found: list[tuple[int, float]]) -> list[str]:
-    return [d.source for _, d in engine.get([key for key, _ in found])]
+@pytest.fixture(params=["local", "milvus-lite"])
+def engine(request, tmp_path):
+    """An engine that can search for terms."""
+    made = opened(request, tmp_path, request.param)
+    yield made
+    made.close()
+
+
+class TestDense:
+    """What holds for every engine, also one that cannot search for terms: the real Milvus of 2.3.5 is one."""
+
+    def test_what_is_stored_is_found_best_first_until_it_is_deleted(self, any_engine):
+        engine = any_engine
+        for word in WORDS[:4]:
+            engine.upsert(entry(word))
+        found = engine.dense(vector("cedar"), 3, {})
+        scores = [score for _, score in found]
+        assert len(found) == 3
+        assert scores == sorted(scores, reverse=True)
+        assert scores[0] == pytest.approx(1, abs=1e-3)
+        assert sources(engine, found)[0] == "cedar.txt"
+        before = engine.snapshot()
+        engine.delete(entry("cedar").document.id)
+        assert engine.snapshot() != before
+        assert "cedar.txt" not in sources(engine, found) + sources(engine, engine.dense(vector("cedar"), 9, {}))
+
+    def test_filters_are_exact(self, any_engine):
+        engine = any_engine
+        add_for_filters(engine)
+        for where, expected in FILTERED:
+            assert sorted(sources(engine, engine.dense(vector("amber"), 9, where))) == expected, where
+            assert sorted(one.source for one in engine.store.listing(where)) == expected, where
+
+    def test_a_new_version_takes_the_place_of_the_old_and_other_names_stay(self, any_engine):
+        engine = any_engine
+        old = entry("amber", "a 'b' \\ \"c\".txt")
+        engine.upsert(old)
+        engine.store.alias("z.txt", "there", "f00", old.document.id)
+        engine.upsert(entry("birch", old.document.source), replaces=old.document.id)
+        assert engine.store.find(old.document.source) == entry("birch").document.id
+        assert sorted(sources(engine, engine.dense(vector("amber"), 9, {}))) == [old.document.source, "z.txt"]
+        assert sources(engine, engine.dense(vector("amber"), 9, {"source": "z.txt"})) == ["z.txt"]
+        assert engine.document(old.document.id).text == old.document.text
+
+
+def test_a_server_that_is_too_old_for_terms_says_so(standalone, request, tmp_path):
+    engine = opened(request, tmp_path, "milvus")
+    with pytest.raises(StoreError, match=r"Milvus 2.3 at .* cannot search for terms: upgrade it to 2.5 or newer"):
+        engine.lexical(["amber"], 3, {})
+    with pytest.raises(StoreError, match="or search with --mode dense"):
+        engine.rarity(["amber"])
 
 
 class TestContract:
@@ -79,20 +170,8 @@ class TestContract:
         assert sources(engine, engine.lexical(["birch"], 5, {})) == ["a.txt"]
 
     def test_filters_are_exact(self, engine):
-        engine.upsert(entry("amber", publisher="RT", published="2021-05-01", language="en"))
-        engine.upsert(entry("birch", publisher="Vlast", published="2022-05-01", language="ru"))
-        engine.upsert(entry("cedar", "folder/cedar.txt"))
-        for where, expected in [
-            ({"publisher": "rt"}, ["amber.txt"]),
-            ({"publisher": "!=RT"}, ["birch.txt", "folder/cedar.txt"]),
-            ({"published": ">=2022"}, ["birch.txt"]),
-            ({"published": ">=2021-01-01,<2022-01-01"}, ["amber.txt"]),
-            ({"language": "ru"}, ["birch.txt"]),
-            ({"source": "folder"}, ["folder/cedar.txt"]),
-            ({"source": "amber.txt"}, ["amber.txt"]),
-            ({"language": "fr"}, []),
-        ]:
-            assert sorted(sources(engine, engine.dense(vector("amber"), 9, where))) == expected, where
+        add_for_filters(engine)
+        for where, expected in FILTERED:
             assert sorted(sources(engine, engine.lexical(["stand"], 9, where))) == expected, where
 
     def test_every_change_has_a_name_of_its_own(self, engine):
@@ -117,55 +196,141 @@ class TestContract:
         rows = stored.sentence_vectors.astype(np.float32)
         assert np.allclose(rows / np.linalg.norm(rows, axis=1, keepdims=True), made.sentence_vectors[0], atol=0.01)
 
+    def test_only_documents_that_are_named_are_searched(self, engine):
+        for word in WORDS[:3]:
+            engine.upsert(entry(word))
+        some = frozenset([entry("birch").document.id])
+        assert sources(engine, engine.dense(vector("amber"), 9, {}, some)) == ["birch.txt"]
+        assert sources(engine, engine.lexical(["stand"], 9, {}, some)) == ["birch.txt"]
+        assert engine.dense(vector("amber"), 9, {}, frozenset()) == engine.lexical(["stand"], 9, {}, frozenset()) == []
 
-class Random(RuleBasedStateMachine):
+    def test_names_with_signs_of_other_languages_are_only_names(self, engine):
+        names = ['a "b"/c', "it's", "back\\slash", "100%_x", "новости/день.txt", "tab\tnew\nline", "x' or 1 == 1 or 'x"]
+        for word, name in zip(WORDS, names, strict=False):
+            engine.upsert(entry(word, name, publisher=name))
+        for word, name in zip(WORDS, names, strict=False):
+            assert sources(engine, engine.dense(vector("amber"), 99, {"source": name})) == [name], name
+            assert sources(engine, engine.lexical([word], 99, {"publisher": f"={name}"})) == [name], name
+            assert engine.store.find(name) == entry(word).document.id
+
+    def test_equal_scores_are_in_the_order_of_adding(self, engine):
+        for number in (3, 1, 2):
+            made = document("The amber stands here.\n\n" + "It is so. " * number, f"{number}.txt", id=f"{number:016}")
+            passages = split(made)[:1]
+            inner = [np.array([vector("amber")] * len(p.sentences)) for p in passages]
+            engine.upsert(Entry(made, passages, np.array([vector("amber")]), inner))
+        assert sources(engine, engine.dense(vector("amber"), 9, {})) == ["3.txt", "1.txt", "2.txt"]
+
+    def test_rare_terms_weigh_more(self, engine):
+        for word in WORDS[:4]:
+            engine.upsert(entry(word))
+        common, rare, unknown = engine.rarity(["stand", "cedar", "zebra"])
+        assert 0 <= common < rare < unknown
+
+    def test_terms_of_every_kind_are_found(self, engine):
+        made = document("Выборы 2021 года стоили 3.5 млн. 東京都庁 xylophone naïve.", "a.txt")
+        inner = [np.array([vector("amber")] * len(p.sentences)) for p in split(made)]
+        engine.upsert(Entry(made, split(made), np.array([vector("amber")] * len(split(made))), inner))
+        engine.upsert(entry("birch"))
+        for word in ("выбор", "2021", "3.5", "東京", "都庁", "xylophone", "naïve"):
+            assert sources(engine, engine.lexical(terms(word), 9, {})) == ["a.txt"], word
+        assert engine.lexical(["3"], 9, {}) == []
+
+    def test_a_long_document_comes_back_whole(self, engine):
+        text = "\n\n".join(f"Абзац {n} of a long report says what happened on day {n}. 🦊" for n in range(900))
+        made = document(text, "long.txt", title="A long report")
+        passages = split(made)
+        chance = np.random.default_rng(7)
+        vectors = unit(chance.normal(size=(len(passages), DIM)).astype(np.float32))
+        inner = [unit(chance.normal(size=(len(p.sentences), DIM)).astype(np.float32)) for p in passages]
+        file = bytes(range(256)) * 300
+        engine.upsert(Entry(made, passages, vectors, inner, bytes(1024), [], "here", file))
+        assert engine.document(made.id) == engine.store.document(made.id) == made
+        assert engine.store.original(made.id) == file
+        assert list(engine.store.minhashes()) == [(made.id, bytes(1024))]
+        found = engine.passages_of(made.id)
+        assert [p.passage for p in found] == passages
+        assert np.array_equal(np.array([p.vector for p in found]), vectors.astype(np.float16))
+        ((best, _),) = engine.get([key for key, _ in engine.dense(vectors[200], 1, {})])
+        assert best.passage == passages[200]
+
+
+class TestNames:
+    """Sources and the documents that they hold."""
+
+    def test_a_second_source_of_a_text_is_another_name_of_it(self, engine):
+        made = entry("amber", "reports/a.txt", publisher="RT")
+        engine.upsert(made)
+        before = engine.snapshot()
+        engine.store.alias("copies/b.txt", "there", "f00", made.document.id)
+        assert engine.snapshot() != before
+        assert engine.store.source("copies/b.txt") == Source("there", "f00", made.document.id)
+        assert engine.store.about(made.document.id) == (["copies/b.txt", "reports/a.txt"], 1)
+        assert list(engine.store.named()) == [("copies/b.txt", made.document.id), ("reports/a.txt", made.document.id)]
+        (one,) = engine.store.listing({})
+        assert (one.source, one.also, one.characters, one.passages) == (
+            "reports/a.txt",
+            ("copies/b.txt",),
+            len(made.document.text),
+            1,
+        )
+        engine.upsert(entry("birch"))
+        for where, expected in [("copies", 1), ("reports/a.txt", 1), ("other", 0), ("!=copies/", 0)]:
+            found = sources(engine, engine.dense(vector("amber"), 9, {"source": where}))
+            assert found.count("reports/a.txt") == expected, where
+            assert len([x for x in engine.store.listing({"source": where}) if x.also]) == expected, where
+
+    def test_a_document_stays_under_the_source_that_is_left_to_it(self, engine):
+        made = entry("amber", "a.txt")
+        engine.upsert(made)
+        engine.store.alias("z.txt", "there", "f00", made.document.id)
+        assert sources(engine, engine.dense(vector("amber"), 1, {})) == ["a.txt"]
+        engine.upsert(entry("birch", "a.txt"), replaces=made.document.id)
+        engine.follow()
+        assert engine.store.find("a.txt") == entry("birch").document.id
+        assert engine.store.find("z.txt") == made.document.id
+        assert sources(engine, engine.dense(vector("amber"), 1, {})) == ["z.txt"]
+        assert sources(engine, engine.dense(vector("amber"), 9, {"source": "a.txt"})) == ["a.txt"]
+        assert sources(engine, engine.lexical(["amber"], 9, {"source": "z.txt"})) == ["z.txt"]
+        assert engine.document(made.document.id).source == engine.store.listing({})[1].source == "z.txt"
+        engine.store.alias("z.txt", "there", "f00", entry("birch").document.id, replaces=made.document.id)
+        assert not engine.store.has(made.document.id)
+        assert sources(engine, engine.dense(vector("amber"), 9, {})) == ["a.txt"]
+        assert engine.check() == []
+
+    def test_versions_are_known_from_both_sides_while_both_are_there(self, engine):
+        old, new = entry("amber", "old.txt"), entry("birch", "new.txt")
+        engine.upsert(old)
+        engine.upsert(new._replace(near=[(old.document.id, 0.75)]))
+        (near,) = engine.store.near(new.document.id)
+        assert (near.document, near.source, near.similarity) == (old.document.id, "old.txt", 0.75)
+        assert [n.source for n in engine.store.near(old.document.id)] == ["new.txt"]
+        assert [len(one.near) for one in engine.store.listing({})] == [1, 1]
+        engine.delete(old.document.id)
+        assert engine.store.near(new.document.id) == ()
+        assert [len(one.near) for one in engine.store.listing({})] == [0]
+
+    def test_names_find_documents_or_say_why_not(self, engine):
+        made = entry("amber")
+        engine.upsert(made)
+        assert engine.store.find("amber.txt") == engine.store.find(made.document.id[:8]) == made.document.id
+        for unknown in ("nothing.txt", made.document.id[:5], "0" * 16):
+            with pytest.raises(UsageError, match="see `pincite list`"):
+                engine.store.find(unknown)
+        assert engine.store.source("nothing.txt") is None
+        assert engine.store.document("0" * 16) is None
+        assert engine.store.original(made.document.id) is None
+
+
+class OnFolder(AgainstDictionary):
     """Random adds, removals and reopenings against a plain dictionary."""
 
-    @initialize()
-    def start(self):
-        import tempfile
-        from pathlib import Path
-
-        self.folder = Path(tempfile.mkdtemp())
-        self.engine = LocalEngine(self.folder, "fake", DIM)
-        self.model: dict[str, str] = {}
-
-    @rule(word=st.sampled_from(WORDS))
-    def put(self, word):
-        if word not in self.model:
-            made = entry(word)
-            self.engine.upsert(made)
-            self.model[word] = made.document.id
-
-    @rule(word=st.sampled_from(WORDS))
-    def drop(self, word):
-        if word in self.model:
-            self.engine.delete(self.model.pop(word))
-
-    @rule()
-    def reopen(self):
-        self.engine.close()
-        self.engine = LocalEngine(self.folder, "fake", DIM)
-
-    @rule()
-    def rebuild(self):
-        self.engine.rebuild()
-
-    @invariant()
-    def finds_just_what_the_model_holds(self):
-        if not hasattr(self, "engine"):
-            return
-        expected = {f"{word}.txt" for word in self.model}
-        assert set(sources(self.engine, self.engine.dense(vector("amber"), 99, {}))) == expected
-        assert set(sources(self.engine, self.engine.lexical(["stand"], 99, {}))) == expected
-        assert self.engine.check() == []
-
-    def teardown(self):
-        if hasattr(self, "engine"):
-            self.engine.close()
+    def make(self):
+        self.folder = getattr(self, "folder", None) or Path(tempfile.mkdtemp())
+        return LocalEngine(self.folder, "fake", DIM)
 
 
-TestRandom = Random.TestCase
+TestRandom = OnFolder.TestCase
 TestRandom.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)
 
 
@@ -324,12 +489,3 @@ def test_a_write_that_fails_leaves_the_earlier_state(tmp_path):
         engine.upsert(entry("amber"))  # the same id again, which the caller should have noticed
     assert engine.snapshot() == before
     assert engine.check() == []
-
-
-def test_names_find_documents_or_say_why_not(tmp_path):
-    engine = LocalEngine(tmp_path, "fake", DIM)
-    made = entry("amber")
-    engine.upsert(made)
-    assert engine.store.find("amber.txt") == engine.store.find(made.document.id[:8]) == made.document.id
-    with pytest.raises(UsageError, match="see `pincite list`"):
-        engine.store.find("nothing.txt")

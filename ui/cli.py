@@ -56,14 +56,19 @@ def cli() -> None:
 @cli.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @index_option
+@click.option("--ray", metavar="ADDRESS", help="Load, split and encode on this Ray cluster: HOST:6379, or auto.")
 @json_option
-def add(paths: tuple[Path, ...], folder: Path | None, as_json: bool) -> None:
-    """Add files and folders. Unchanged files cost nothing."""
+def add(paths: tuple[Path, ...], folder: Path | None, ray: str | None, as_json: bool) -> None:
+    """Add files and folders, on all cores. Unchanged files cost nothing; what was cut off goes on where it stopped."""
     from collections import Counter
 
+    from index.cluster import Cluster
+    from index.processes import Processes
+
+    workers = Cluster(ray) if ray else Processes()
     outcomes: Counter[str] = Counter()
     with _opened(folder, make=True) as index, _progress("Adding", quiet=as_json) as (started, advance):
-        for added in index.add_each(paths, started):
+        for added in index.add_each(paths, started, workers):
             outcomes[added.outcome] += 1
             advance()
             click.echo(added.model_dump_json() if as_json else _added_line(added))
@@ -244,8 +249,12 @@ def _assistant(settings: Settings) -> Iterator[Assistant]:
 
 
 def _need(folder: Path) -> None:
-    if not folder.is_dir():
-        raise UsageError(f"there is no index {folder}: make one with `pincite add PATH --index {folder}`")
+    from index.engine import exists
+    from index.milvus_server import Address, is_address
+
+    if not exists(folder):
+        place = Address.parse(str(folder)) if is_address(folder) else folder
+        raise UsageError(f"there is no index {place}: make one with `pincite add PATH --index {place}`")
 
 
 @contextmanager

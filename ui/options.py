@@ -19,7 +19,7 @@ def index_option(command: Command) -> Command:
         default=None,
         show_default="pincite.index",
         type=click.Path(path_type=Path),
-        help="The folder of the index. Also PINCITE_INDEX, or `index` in pincite.toml.",
+        help="The folder of the index, or milvus://HOST:19530/NAME. Also PINCITE_INDEX, or `index` in pincite.toml.",
     )
     return option(command)
 

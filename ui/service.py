@@ -79,7 +79,6 @@ class Service:
         """Finish what has begun; what waits is dropped."""
         for pool in (self._thinking, self._intake, self.desk):
             pool.close()
-        self._sharing.close()
         self._state.close()
         self._assistant.close()
 

@@ -20,6 +20,7 @@ from pydantic_settings import (
 )
 
 from index.errors import UsageError
+from index.milvus_server import TOKEN as MILVUS_TOKEN
 from rag.llm import LlmSettings
 
 FILE = "pincite.toml"
@@ -109,6 +110,7 @@ def load(llm: dict[str, Any] | None = None, **flags: Any) -> Settings:  # noqa: 
         UsageError: a key or variable is unknown, a value is wrong, or the file cannot be read.
     """
     known = {_PREFIX + name.upper() for name in Settings.model_fields if name != "llm"}
+    known.add(MILVUS_TOKEN)  # read where it is used, and from the environment alone
     known |= {f"{_PREFIX}LLM_{name.upper()}" for name in LlmSettings.model_fields}
     unknown = sorted(name for name in os.environ if name.startswith(_PREFIX) and name not in known)
     if unknown:

@@ -6,13 +6,11 @@ restricted, whatever it says now. A document is visible where any of its sources
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from index.models import Hit
-from index.store import DATABASE
 from rag.models import Answer, Citation, Claim, Note, Piece
 
 if TYPE_CHECKING:
@@ -78,15 +76,7 @@ class Sharing:
         self._state = state
         self._lock = threading.Lock()
         self._known: dict[frozenset[str], tuple[object, Sight]] = {}
-        # A connection that never writes: its data_version tells of every commit of any other.
-        path = index.engine.store.folder / DATABASE
-        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=5)
-        self._db.execute("PRAGMA query_only=ON")
-
-    def close(self) -> None:
-        """Close its connection."""
-        with self._lock:
-            self._db.close()
+        self._engine = index.engine
 
     def groups(self, sources: Sequence[str]) -> tuple[str, ...]:
         """The groups that a document of these sources is shared with; empty for everyone."""
@@ -119,19 +109,14 @@ class Sharing:
 
     def about(self, document: str) -> tuple[list[str], int]:
         """All sources of a document, and how many passages it has."""
-        with self._lock:
-            rows = self._db.execute("SELECT source FROM sources WHERE document = ? ORDER BY source", (document,))
-            sources = [str(row[0]) for row in rows.fetchall()]
-            count = self._db.execute("SELECT count(*) FROM passages WHERE document = ?", (document,)).fetchone()
-        return sources, int(count[0])
+        return self._engine.store.about(document)
 
     def sight(self, caller: Caller) -> Sight:
         """What a caller sees now. Reckoned again when documents or their sharing have changed."""
         if caller.role == "admin" or not self._state.value("SELECT EXISTS (SELECT 1 FROM shares)"):
             return Sight(None, {})
         with self._lock:
-            changed = self._db.execute("PRAGMA data_version").fetchone()[0]
-            state = (changed, self._state.value("SELECT value FROM counters WHERE name = 'shares'"))
+            state = (self._engine.snapshot(), self._state.value("SELECT value FROM counters WHERE name = 'shares'"))
             known = self._known.get(caller.groups)
             if known is None or known[0] != state:
                 if len(self._known) >= _REMEMBERED:
@@ -147,7 +132,7 @@ class Sharing:
             hidden -= {row["source"] for row in self._state.rows(query, *caller.groups)}
         seen: dict[str, list[str]] = {}
         touched: set[str] = set()
-        for source, document in self._db.execute("SELECT source, document FROM sources ORDER BY source"):
+        for source, document in self._engine.store.named():
             if source in hidden:
                 touched.add(document)
             else:
