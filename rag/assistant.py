@@ -19,7 +19,7 @@ from rag.locks import LIKELY, Locked, lock, says
 from rag.models import Answer, Piece, Reason
 from rag.question import Question, is_clear, understand
 from rag.read import Reader, Similarity
-from rag.rows import ABOUT_RECEIPT
+from rag.rows import ABOUT_RECEIPT, sums_of_other_years
 
 if TYPE_CHECKING:
     from rag.llm import LlmSettings
@@ -146,7 +146,8 @@ class Assistant:
                 if resolved.choices
                 else why_silent(understood, any(e.probability >= LIKELY for e in locked.other_period), retrieved)
             )
-        notes = left_out(understood, locked.other_period, documents, _next(composed))
+        sums = sums_of_other_years(understood, documents.values()) if composed.rows and understood.periods else []
+        notes = left_out(understood, locked.other_period, documents, _next(composed), sums)
         clock.lap("compose")
         text = silence(understood, reason) if reason else written(composed)
         answer = Answer(

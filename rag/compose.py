@@ -20,6 +20,7 @@ from rag.verify import Draft, cite, verify
 _MOST_FACTS = 3
 _MOST_LISTED = 12
 _MOST_NOTED = 5
+_MOST_SUMS = 3
 _BESIDE = 0.7  # evidence is shown beside the best where its probability is at least this share of the best's
 
 
@@ -200,10 +201,21 @@ def written(composed: Composed) -> str:
 
 
 def left_out(
-    question: Question, evidence: Sequence[Evidence], documents: Mapping[str, Document], first: int
+    question: Question,
+    evidence: Sequence[Evidence],
+    documents: Mapping[str, Document],
+    first: int,
+    sums: Sequence[tuple[Document, Span]] = (),
 ) -> list[Note]:
-    """A note on sentences that would answer for another year than the one asked for; citations count from ``first``."""
-    chosen = _without_echoes(evidence, documents)[:_MOST_NOTED]
+    """A note on sentences that would answer for another year than the one asked for.
+
+    Args:
+        evidence: such sentences, best first.
+        first: the number of the first citation.
+        sums: sums of other years beside a list, which come first.
+    """
+    told = [Evidence(document=d.id, start=span.start, end=span.end, probability=0.0) for d, span in sums]
+    chosen = _without_echoes([*told[:_MOST_SUMS], *evidence], documents)[:_MOST_NOTED]
     if not chosen:
         return []
     cited = [cite(documents[e.document], e.start, e.end, first + n) for n, e in enumerate(chosen)]

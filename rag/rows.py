@@ -240,6 +240,24 @@ def _told(document: Document) -> list[_Told]:
     return found
 
 
+def sums_of_other_years(question: Question, documents: Iterable[Document]) -> list[tuple[Document, Span]]:
+    """Sums that documents tell for other years, after naming whom the question names: easily taken for the answer."""
+    named = [set(content_terms(name)) for name in question.names]
+    found: list[tuple[Document, Span]] = []
+    for document in documents:
+        spoken_of: list[tuple[int, frozenset[str]]] = []
+        for told in _told(document):
+            spoken_of.append((told.span.end, told.held))
+            near = frozenset().union(*(held for end, held in spoken_of if end > told.span.start - _NEAR))
+            other = told.scoped.agreement(question.periods) == "contradicted"
+            if told.money and other and any(name <= near for name in named):
+                found.append((document, told.span))
+    return found
+
+
+_NEAR = 1800  # characters after which a name is not spoken of any more
+
+
 def _from_prose(
     question: Question, document: Document, wanted: tuple[set[str], set[str]]
 ) -> Iterable[tuple[Entry, bool]]:

@@ -56,6 +56,7 @@ def test_another_year_never_leaks_in(assistant):
     assert not any("48,267" in citation.quote or "2020" in citation.quote for citation in answer.citations)
     noted = [citation.quote for note in answer.notes if note.kind == "other_period" for citation in note.citations]
     assert any("2020" in quote for quote in noted)
+    assert any("$48,267" in quote for quote in noted)  # the sum of 2020, in an article on other things
 
 
 @pytest.mark.parametrize(
