@@ -12,7 +12,17 @@ from index.errors import UsageError
 from index.filters import Where
 from index.library import Index, Mode, Retrieved
 from index.models import Added, Document, Hit, Listed
-from rag.compose import Composed, from_lists, from_sentences, left_out, nearest, silence, why_silent, written
+from rag.compose import (
+    Composed,
+    from_lists,
+    from_section,
+    from_sentences,
+    left_out,
+    nearest,
+    silence,
+    why_silent,
+    written,
+)
 from rag.conversation import Resolved, resolve, turns
 from rag.learned import Trained
 from rag.locks import LIKELY, Locked, lock, says
@@ -199,7 +209,8 @@ class Assistant:
             listed = from_lists(question, list(documents.values()), answered)
             if listed:
                 return listed
-        return from_sentences(question, good, documents)
+        told = from_section(question, list(documents.values())) if not good else None
+        return told or from_sentences(question, good, documents)
 
 
 def _next(composed: Composed) -> int:

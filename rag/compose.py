@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import NamedTuple
@@ -48,6 +49,31 @@ def from_sentences(question: Question, evidence: Sequence[Evidence], documents: 
         drafts.append(_stated(document, [*_leaned_on(document, place), place]))
         drafts += [_stated(document, [item]) for item in _announced(document, place)]
     return Composed(*verify(drafts), [], [])
+
+
+def from_section(question: Question, documents: Sequence[Document]) -> Composed | None:
+    """The first sentences under a heading that a question names, where it asks what is said about that.
+
+    Of several such sections, the one whose document's title the question names, too; ``None`` where there is none.
+    """
+    if not _SAID_ABOUT.search(question.text):
+        return None
+    names = [" ".join(name.rstrip("…").split()).casefold() for name in question.names]
+    ranked = sorted(documents, key=lambda d: not any((d.title or "").casefold().startswith(name) for name in names))
+    for document in ranked:
+        for n, block in enumerate(document.blocks):
+            if block.kind != "heading" or document.text[block.start : block.end].casefold().strip() not in names:
+                continue
+            under = takewhile(lambda b: b.kind != "heading", document.blocks[n + 1 :])
+            said = [s for b in under for s in sentences(document.text, b.start, b.end, document.language)]
+            if said:
+                return Composed(*verify([_stated(document, [Span(*place)]) for place in said[:_MOST_FACTS]]), [], [])
+    return None
+
+
+_SAID_ABOUT = re.compile(
+    r"\b(?:say|says|said|tell|tells|told)\b.*\babout\b|\bсказано\b.*\b(?:о|об|на тему)\b", re.IGNORECASE
+)
 
 
 def _stated(document: Document, spans: Sequence[Span]) -> Draft:
