@@ -209,8 +209,7 @@ class Assistant:
             listed = from_lists(question, list(documents.values()), answered)
             if listed:
                 return listed
-        told = from_section(question, list(documents.values())) if not good else None
-        return told or from_sentences(question, good, documents)
+        return from_section(question, list(documents.values())) or from_sentences(question, good, documents)
 
 
 def _next(composed: Composed) -> int:

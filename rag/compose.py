@@ -61,8 +61,9 @@ def from_section(question: Question, documents: Sequence[Document]) -> Composed 
     names = [" ".join(name.rstrip("…").split()).casefold() for name in question.names]
     ranked = sorted(documents, key=lambda d: not any((d.title or "").casefold().startswith(name) for name in names))
     for document in ranked:
+        topics = [name for name in names if not (document.title or "").casefold().startswith(name)]
         for n, block in enumerate(document.blocks):
-            if block.kind != "heading" or document.text[block.start : block.end].casefold().strip() not in names:
+            if block.kind != "heading" or document.text[block.start : block.end].casefold().strip() not in topics:
                 continue
             under = takewhile(lambda b: b.kind != "heading", document.blocks[n + 1 :])
             said = [s for b in under for s in sentences(document.text, b.start, b.end, document.language)]
