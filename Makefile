@@ -4,7 +4,7 @@ PORT ?= 7860
 INDEX ?= corpus.index
 BIN := .venv/bin
 
-.PHONY: setup serve test lint browser gate clean
+.PHONY: setup serve test lint browser gate trust clean
 
 setup: .venv/installed
 
@@ -44,6 +44,10 @@ test: lint browser gate
 	$(BIN)/pytest tests/test_browser*.py
 	$(BIN)/pytest tests/test_report.py
 	$(BIN)/pytest --numprocesses auto --dist loadfile --ignore-glob 'tests/test_browser*.py' --ignore tests/test_report.py
+
+# The long trials of what docs/trust.md promises: hours. TRIAL=name runs one.
+trust: setup
+	$(BIN)/python -m tests.trust $(TRIAL)
 
 clean:
 	rm -rf .venv build dist *.egg-info *.index
