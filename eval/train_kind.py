@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from eval.cases import read_cases
 from rag.kinds import WEIGHTS, by_rule, is_russian, marks
@@ -55,7 +56,7 @@ def main() -> None:
 _Learned = tuple[list[str], list[float], dict[str, list[float]]]
 
 
-def _fit(seen: Sequence[Sequence[str]], kinds: Sequence[str]) -> _Learned:
+def _fit(seen: Sequence[Sequence[str]], kinds: NDArray[np.str_]) -> _Learned:
     from scipy.sparse import csr_array
     from sklearn.linear_model import LogisticRegression
 
@@ -64,7 +65,7 @@ def _fit(seen: Sequence[Sequence[str]], kinds: Sequence[str]) -> _Learned:
     pairs = [(row, place[mark]) for row, marked in enumerate(seen) for mark in marked if mark in place]
     rows, columns = zip(*pairs, strict=True)
     table = csr_array((np.ones(len(pairs)), (rows, columns)), shape=(len(seen), len(place)))
-    model = LogisticRegression(C=_STRENGTH, max_iter=1000).fit(table, kinds)
+    model = LogisticRegression(C=_STRENGTH, class_weight="balanced", max_iter=1000).fit(table, kinds)
     weights = {mark: np.round(model.coef_[:, n], 2).tolist() for mark, n in place.items()}
     return model.classes_.tolist(), np.round(model.intercept_, 2).tolist(), weights
 
