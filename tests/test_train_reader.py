@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from eval import train_reader
+from eval.trees import export, platt, sigmoid
 from rag.learned import Trained
 from rag.signals import NAMES, RISING
 
@@ -22,9 +23,9 @@ def test_the_exported_model_gives_the_same_probabilities(table, tmp_path):
     import onnxruntime
 
     booster = train_reader._fit(table)
-    scale = train_reader._platt(booster.predict(table.signals, raw_score=True), table.label)
-    train_reader._export(booster, scale, len(NAMES), tmp_path / "x.onnx")
-    expected = train_reader._sigmoid(scale[0] * booster.predict(table.signals, raw_score=True) + scale[1])
+    scale = platt(booster.predict(table.signals, raw_score=True), table.label)
+    export(booster, scale, len(NAMES), tmp_path / "x.onnx")
+    expected = sigmoid(scale[0] * booster.predict(table.signals, raw_score=True) + scale[1])
     got = onnxruntime.InferenceSession(tmp_path / "x.onnx").run(None, {"signals": table.signals})[0][:, 0]
     assert np.allclose(got, expected, atol=1e-5)
 
@@ -32,7 +33,7 @@ def test_the_exported_model_gives_the_same_probabilities(table, tmp_path):
 def test_platt_scaling_finds_the_slope_that_made_the_labels():
     raw = np.linspace(-6, 6, 20_000)
     label = (np.random.default_rng(2).random(20_000) < 1 / (1 + np.exp(-(0.5 * raw - 1)))).astype(np.int64)
-    assert train_reader._platt(raw, label) == pytest.approx((0.5, -1), abs=0.1)
+    assert platt(raw, label) == pytest.approx((0.5, -1), abs=0.1)
 
 
 def test_auc_by_hand():
