@@ -1,0 +1,201 @@
+"""Reads files in a process apart, so that a bad one costs a bounded amount and never the process that asks.
+
+One process reads many files in turn. It is started for the first, and made anew when it has died or has passed a limit.
+What comes back is JSON, checked like anything else from outside.
+"""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path, PurePosixPath
+from typing import IO, NamedTuple
+
+from pydantic import ValidationError
+
+from index.child import ANSWER, BROKEN, MEMORY, QUESTION, READ, REFUSED
+from index.errors import DocumentError
+from index.reading import Read
+
+_MIB = 1024 * 1024
+_ONE_CORE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
+
+class Limits(NamedTuple):
+    """What one file may cost: seconds on the clock, bytes of memory, and bytes of what is made of it."""
+
+    seconds: float = 120
+    memory: int = 2048 * _MIB
+    answer: int = 256 * _MIB
+
+
+class _StoppedError(Exception):
+    """The process ended without an answer; ``args`` tell what becomes of the file."""
+
+
+class Apart:
+    """A process that reads files; it may be used by several threads, which then wait for each other."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits = limits or Limits()
+        self._lock = threading.Lock()
+        self._child: subprocess.Popen[bytes] | None = None
+        self._owner = 0
+        atexit.register(self.close)
+
+    def read(self, data: bytes, source: str) -> Read:
+        """The document in a file's bytes, with its passages and its minhash.
+
+        Raises:
+            DocumentError: the file cannot become a document, takes more than it may, or breaks what reads it.
+        """
+        with self._lock:
+            if self._owner != os.getpid():
+                self._child = None  # a fork has no part in its parent's conversation
+            used = self._child is not None
+            try:
+                return self._asked(data, source)
+            except _StoppedError as error:
+                if not (used and error.args[1]):
+                    raise DocumentError(f"{PurePosixPath(source).name}: {error.args[0]}") from error
+            # It may have been worn out by others, or ended by somebody else: a new one gives the file a fair try.
+            try:
+                return self._asked(data, source)
+            except _StoppedError as error:
+                raise DocumentError(f"{PurePosixPath(source).name}: {error.args[0]}") from error
+
+    def close(self) -> None:
+        """End the process, if there is one; the next file starts another."""
+        child, self._child = self._child, None
+        if child is None or self._owner != os.getpid():
+            return
+        child.kill()
+        child.wait()
+        for pipe in (child.stdin, child.stdout):
+            if pipe:
+                try:
+                    pipe.close()
+                except BrokenPipeError:
+                    continue  # what was still to be written has nobody to go to
+
+    def _asked(self, data: bytes, source: str) -> Read:
+        """What the process answers. Raises _StoppedError with a reason, and whether another try may go better."""
+        if self._child is None:
+            self._child, self._owner = _start(self._limits), os.getpid()
+        child, late = self._child, threading.Event()
+
+        def stop() -> None:
+            late.set()
+            child.kill()
+
+        clock = threading.Timer(self._limits.seconds, stop)
+        clock.daemon = True
+        clock.start()
+        answered = False
+        try:
+            kind, words = _exchange(child, data, source, self._limits)
+            read = _checked(words, data, source) if kind == READ else None
+            answered = True
+        except EOFError as error:
+            raise _ended(child, self._limits, late=late.is_set()) from error
+        finally:
+            clock.cancel()
+            if not answered or late.is_set():
+                self.close()
+        if read:
+            return read
+        if kind == REFUSED:
+            raise DocumentError(words.decode())
+        self.close()
+        if kind == MEMORY:
+            raise _StoppedError(_too_much(self._limits), True)
+        raise _StoppedError(f"it breaks what reads it ({words.decode()}); save it in another format", False)
+
+
+def _start(limits: Limits) -> subprocess.Popen[bytes]:
+    """A process that sees the same modules as this one, and nothing in the folder that it is started in."""
+    modules = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, sys.path)])
+    command = [sys.executable, "-P", "-m", "index.child", str(limits.seconds), str(limits.memory)]
+    return subprocess.Popen(  # noqa: S603  nothing in it comes from outside
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **_ONE_CORE, "PYTHONPATH": modules},
+    )
+
+
+def _exchange(child: subprocess.Popen[bytes], data: bytes, source: str, limits: Limits) -> tuple[bytes, bytes]:
+    """A question and its answer. Raises EOFError where the process ended meanwhile."""
+    if child.stdin is None or child.stdout is None:
+        raise EOFError
+    name = source.encode(errors="replace")
+    try:
+        for part in (QUESTION.pack(len(name), len(data)), name, data):
+            child.stdin.write(part)
+        child.stdin.flush()
+    except OSError as error:
+        raise EOFError from error
+    kind, length = ANSWER.unpack(_taken(child.stdout, ANSWER.size))
+    if kind not in (READ, REFUSED, MEMORY, BROKEN) or length > limits.answer:
+        raise _StoppedError(
+            f"what is made of it passes {limits.answer // _MIB} MiB; split it into smaller files", False
+        )
+    return kind, _taken(child.stdout, length)
+
+
+def _taken(pipe: IO[bytes], length: int) -> bytes:
+    taken = pipe.read(length)
+    if len(taken) < length:
+        raise EOFError
+    return taken
+
+
+def _checked(words: bytes, data: bytes, source: str) -> Read:
+    """What was read, where it is of this file: a process that a file has taken over may say anything."""
+    try:
+        read = Read.model_validate_json(words)
+    except ValidationError as error:
+        raise _StoppedError("what is made of it is no document; save it in another format", False) from error
+    document = read.document
+    text = document.text
+    inside = all(0 <= p.start < p.end <= len(text) and p.document == document.id for p in read.passages)
+    if (
+        document.sha256 != hashlib.sha256(data).hexdigest()
+        or document.id != hashlib.sha256(text.encode()).hexdigest()[:16]
+        or document.source != source
+        or not inside
+    ):
+        raise _StoppedError("what is made of it is not of this file; save it in another format", False)
+    return read
+
+
+def _ended(child: subprocess.Popen[bytes], limits: Limits, *, late: bool) -> _StoppedError:
+    """Why a process ended in the middle, as far as its exit tells."""
+    code = child.wait()
+    if late or code == -getattr(signal, "SIGXCPU", 0):
+        return _StoppedError(
+            f"it took longer than {limits.seconds:g} s to read; split it into smaller files, or save it anew", False
+        )
+    return _StoppedError(
+        f"it breaks what reads it, perhaps by passing {limits.memory // _MIB} MiB of memory; "
+        "split it into smaller files, or save it in another format",
+        True,
+    )
+
+
+def _too_much(limits: Limits) -> str:
+    return f"it took more than {limits.memory // _MIB} MiB of memory to read; split it into smaller files"
+
+
+_shared = Apart()
+
+
+def read_apart(data: bytes, source: str) -> Read:
+    """The document in a file's bytes, read by the one process that this one keeps for it; see `Apart.read`."""
+    return _shared.read(data, source)
