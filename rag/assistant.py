@@ -30,6 +30,7 @@ from rag.models import Answer, Piece, Reason
 from rag.question import Question, is_clear, understand
 from rag.read import Reader, Similarity
 from rag.rows import ABOUT_RECEIPT, sums_of_other_years
+from rag.unseen import told
 
 if TYPE_CHECKING:
     from rag.llm import LlmSettings
@@ -184,7 +185,7 @@ class Assistant:
                 else:
                     yield said
             clock.lap("write")
-        yield answer.model_copy(update={"timing_ms": clock.laps()})
+        yield told(answer).model_copy(update={"timing_ms": clock.laps()})
 
     def why(self, question: str, quote: str, within: frozenset[str] | None = None) -> Why:
         """Why a sentence is shown for a question, or why not; see `rag.why.why`.

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from index.errors import PinciteError, UsageError
+from index.hidden import why_hidden
 from index.models import Added, Document, Listed
 from ui.models import Blocks, BlockText, Caller, CellText, Documents, Shown
 from ui.pages import draw_page
@@ -258,6 +259,7 @@ def blocks_of(document: Document, start: int, end: int) -> Blocks:
                 text=text[b.start : b.end],
                 cells=tuple(CellText(text=text[c.start : c.end], **dict(c)) for c in b.cells),
                 why=b.why,
+                hidden=why_hidden(document, b.start, b.end),
             )
             for b in blocks
         ),
