@@ -13,16 +13,19 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, NamedTuple
 
 from pydantic import ValidationError
 
-from index.child import ANSWER, BROKEN, MEMORY, QUESTION, READ, REFUSED
-from index.errors import DocumentError
+from index.child import ANSWER, BROKEN, MEMORY, QUESTION, READ, READY, REFUSED
+from index.errors import DocumentError, StoreError
 from index.reading import Read
 
 _MIB = 1024 * 1024
+_START = 120  # seconds that a process may take to start
 _ONE_CORE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
@@ -53,6 +56,7 @@ class Apart:
 
         Raises:
             DocumentError: the file cannot become a document, takes more than it may, or breaks what reads it.
+            StoreError: no process can be started.
         """
         with self._lock:
             if self._owner != os.getpid():
@@ -83,30 +87,30 @@ class Apart:
                 except BrokenPipeError:
                     continue  # what was still to be written has nobody to go to
 
+    def _started(self) -> subprocess.Popen[bytes]:
+        """A process that waits for files; what it imports is not on the clock of the first one."""
+        self._child, self._owner = child, _ = _start(self._limits), os.getpid()
+        with _timed(child, _START):
+            ready = child.stdout.read(ANSWER.size) if child.stdout else b""
+        if ready != ANSWER.pack(READY, 0):
+            self.close()
+            raise StoreError("no process can be started to read the files: close other programs, then add again")
+        return child
+
     def _asked(self, data: bytes, source: str) -> Read:
         """What the process answers. Raises _StoppedError with a reason, and whether another try may go better."""
-        if self._child is None:
-            self._child, self._owner = _start(self._limits), os.getpid()
-        child, late = self._child, threading.Event()
-
-        def stop() -> None:
-            late.set()
-            child.kill()
-
-        clock = threading.Timer(self._limits.seconds, stop)
-        clock.daemon = True
-        clock.start()
+        child = self._child or self._started()
         answered = False
-        try:
-            kind, words = _exchange(child, data, source, self._limits)
-            read = _checked(words, data, source) if kind == READ else None
-            answered = True
-        except EOFError as error:
-            raise _ended(child, self._limits, late=late.is_set()) from error
-        finally:
-            clock.cancel()
-            if not answered or late.is_set():
-                self.close()
+        with _timed(child, self._limits.seconds) as late:
+            try:
+                kind, words = _exchange(child, data, source, self._limits)
+                read = _checked(words, data, source) if kind == READ else None
+                answered = True
+            except EOFError as error:
+                raise _ended(child, self._limits, late=late.is_set()) from error
+            finally:
+                if not answered or late.is_set():
+                    self.close()
         if read:
             return read
         if kind == REFUSED:
@@ -115,6 +119,24 @@ class Apart:
         if kind == MEMORY:
             raise _StoppedError(_too_much(self._limits), True)
         raise _StoppedError(f"it breaks what reads it ({words.decode()}); save it in another format", False)
+
+
+@contextmanager
+def _timed(child: subprocess.Popen[bytes], seconds: float) -> Iterator[threading.Event]:
+    """End a process once its time is over, by whatever it is held up; the event says that it was."""
+    late = threading.Event()
+
+    def stop() -> None:
+        late.set()
+        child.kill()
+
+    clock = threading.Timer(seconds, stop)
+    clock.daemon = True
+    clock.start()
+    try:
+        yield late
+    finally:
+        clock.cancel()
 
 
 def _start(limits: Limits) -> subprocess.Popen[bytes]:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import traceback
 from contextlib import suppress
+from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
@@ -21,7 +22,7 @@ from index.reading import read_document
 
 QUESTION = struct.Struct(">QQ")
 ANSWER = struct.Struct(">cQ")
-READ, REFUSED, MEMORY, BROKEN = b"D", b"R", b"M", b"B"
+READY, READ, REFUSED, MEMORY, BROKEN = b"0", b"D", b"R", b"M", b"B"
 
 _FORBIDDEN = (
     "socket.connect",
@@ -37,7 +38,7 @@ _FORBIDDEN = (
     "os.remove",
     "os.rename",
 )
-_TIRED = 4  # a process that once took a quarter of its memory makes room for a new one
+_TIRED = 4  # a process that goes on holding a quarter of its memory makes room for a new one
 
 
 def main(seconds: float, memory: int) -> None:
@@ -64,6 +65,7 @@ def main(seconds: float, memory: int) -> None:
 
     sys.excepthook = broken
     questions = sys.stdin.buffer
+    _tell(answers, READY, b"")
     while len(lengths := questions.read(QUESTION.size)) == QUESTION.size:
         of_source, of_data = QUESTION.unpack(lengths)
         source = questions.read(of_source).decode()
@@ -79,7 +81,7 @@ def main(seconds: float, memory: int) -> None:
         except RecursionError:
             answer = REFUSED, f"{source}: its parts are nested too deeply; save it in another format".encode()
         _tell(answers, *answer)
-        if limits.peak() > memory / _TIRED:
+        if limits.taken() > memory / _TIRED:
             return
 
 
@@ -124,12 +126,16 @@ class _Limits:
             used = self._resource.getrusage(self._resource.RUSAGE_SELF)
             self._set(self._resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime + seconds) + 1)
 
-    def peak(self) -> int:
-        """The most bytes of memory that were ever taken; 0 where the system does not tell."""
-        if self._resource is None:
+    def taken(self) -> int:
+        """The bytes of memory that this process holds now; 0 where the system does not tell.
+
+        What `getrusage` gives is of no use: it counts the most that the parent held before this process began.
+        """
+        try:
+            pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+        except OSError:
             return 0
-        most = self._resource.getrusage(self._resource.RUSAGE_SELF).ru_maxrss
-        return int(most) * (1 if sys.platform == "darwin" else 1024)
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from index.build import MERGED, Builder, Found, Parsed, one_line
 from index.errors import DocumentError
 from index.hidden import veiled
-from index.office_hidden import SheetVeil, WordVeil, run_veil, shape_veil, slide_veil
+from index.office_hidden import LONGEST_CHAIN, SheetVeil, WordVeil, run_veil, shape_veil, slide_veil
 from index.plain import mark_footnotes
 from index.tables import Grid, add_sheet, add_table, displayed
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MAX_UNPACKED = 512 * 1024 * 1024
 MAX_UNPACKED_XML = 96 * 1024 * 1024
 _MOST_PARTS = 20_000
+_MOST_MERGED = 1_000_000  # cells of a sheet's merged areas
 _CHUNK = 1024 * 1024
 _ENCRYPTED = 0x1
 
@@ -84,16 +85,17 @@ def _check_parts(package: zipfile.ZipFile) -> None:
             raise DocumentError("the file is encrypted; save a copy without a password and add that")
         is_xml = part.filename.endswith((".xml", ".rels", ".vml"))
         with package.open(part) as stream:
-            first = True
+            before = b""
             while piece := stream.read(_CHUNK):
                 total += len(piece)
                 xml += len(piece) if is_xml else 0
                 if total > MAX_UNPACKED or xml > MAX_UNPACKED_XML:
                     raise DocumentError("the file unpacks to too much; split it into smaller files")
                 # Office files never declare document types; one that does is out to blow up its reader.
-                if first and is_xml and b"<!DOCTYPE" in piece.replace(b"\0", b""):
+                bare = before + piece.replace(b"\0", b"") if is_xml else b""
+                if b"<!DOCTYPE" in bare:
                     raise DocumentError("the file declares XML entities, which no office program writes; save it again")
-                first = False
+                before = bare[-len(b"<!DOCTYPE") :]
 
 
 def _company(data: bytes) -> str:
@@ -155,7 +157,9 @@ def _word_style(paragraph: Any, document: Any) -> tuple[str, int]:  # noqa: ANN4
     style = properties.find(f"{_W}pStyle") if properties is not None else None
     style_id = style.get(f"{_W}val") if style is not None else None
     named = next((s for s in document.styles if s.style_id == style_id), None) if style_id else None
-    while named is not None:
+    for _ in range(LONGEST_CHAIN):
+        if named is None:
+            break
         name = (named.name or "").lower()
         if name == "title":
             return "paragraph", 1
@@ -324,9 +328,11 @@ def _sheet_grid(sheet: Any) -> Grid:  # noqa: ANN401
         for place, cell in sheet._cells.items()
         if cell.value is not None
     }
+    most = _MOST_MERGED
     for area in sheet.merged_cells.ranges:
         words = cells.get((area.min_row, area.min_col))
-        if words:
+        if words and most > 0:
+            most -= min(area.max_row - area.min_row + 1, 1000) * min(area.max_col - area.min_col + 1, 100)
             for row in range(area.min_row, min(area.max_row, area.min_row + 1000) + 1):
                 cells[row, area.min_col] = words
                 cells |= {(row, c): MERGED for c in range(area.min_col + 1, min(area.max_col, area.min_col + 100) + 1)}

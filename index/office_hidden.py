@@ -9,7 +9,7 @@ from index.hidden import NOT_DISPLAYED, SAME_COLOUR, TINY
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _TINY = 1.5  # points
 _OFF = ("0", "false", "off", "none")
-_LONGEST_CHAIN = 12  # styles that build on each other; a file may have made a ring of them
+LONGEST_CHAIN = 12  # styles that build on each other; a file may have made a ring of them
 _LAST_COLUMN = 16_384
 
 
@@ -80,7 +80,7 @@ class WordVeil:
         key = "" if named is None else named.get(f"{_W}val", "")
         if key not in self._known:
             look, chain, at = _Look(), 0, key
-            while (style := self._styles.get(at)) is not None and chain < _LONGEST_CHAIN:
+            while (style := self._styles.get(at)) is not None and chain < LONGEST_CHAIN:
                 shaded = _is_shaded(style.find(f"{_W}pPr"))
                 look = look.over(_stated(style.find(f"{_W}rPr"))).over(_Look(shaded=shaded))
                 based = style.find(f"{_W}basedOn")
