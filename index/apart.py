@@ -88,7 +88,7 @@ class Apart:
                     continue  # what was still to be written has nobody to go to
 
     def _started(self) -> subprocess.Popen[bytes]:
-        """A process that waits for files; what it imports is not on the clock of the first one."""
+        """A process that waits for files; what every file needs is loaded before the clock of the first one runs."""
         self._child, self._owner = child, _ = _start(self._limits), os.getpid()
         with _timed(child, _START):
             ready = child.stdout.read(ANSWER.size) if child.stdout else b""

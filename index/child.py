@@ -65,6 +65,7 @@ def main(seconds: float, memory: int) -> None:
 
     sys.excepthook = broken
     questions = sys.stdin.buffer
+    read_document(b"Whoever reads this has imported what every text needs.", "first.txt")
     _tell(answers, READY, b"")
     while len(lengths := questions.read(QUESTION.size)) == QUESTION.size:
         of_source, of_data = QUESTION.unpack(lengths)

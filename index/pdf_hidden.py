@@ -67,14 +67,14 @@ def unseen(page: PdfPage, textpage: PdfTextPage, raw: str) -> dict[int, str]:
 
 
 def ranges(chars: list[int], text: str, unseen: dict[int, str]) -> list[Hidden]:
-    """What is unseen as ranges of a page's text, whose characters have these indices; blanks between do not part it."""
+    """What is unseen as ranges of a page's text, whose characters have these indices; signs between do not part it."""
     found: list[Hidden] = []
     for at, n in enumerate(chars):
         why = unseen.get(n) if n >= 0 else None
         if why is None:
             continue
         last = found[-1] if found else None
-        if last and last.why == why and not text[last.end : at].strip():
+        if last and last.why == why and not any(c.isalnum() for c in text[last.end : at]):
             found[-1] = last.model_copy(update={"end": at + 1})
         else:
             found.append(Hidden(start=at, end=at + 1, why=why))
