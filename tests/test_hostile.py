@@ -1,7 +1,6 @@
 """Files that mean harm: each costs a bounded amount, and the next file is read as ever."""
 
 import os
-import re
 import socket
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -31,6 +31,8 @@ from tests.hostile_files import (
     paper,
     stream,
 )
+from tests.trust.fuzzed import file_of
+from tests.trust.hostile import attacked, fuzzed
 
 ROOT = Path(__file__).parents[1]
 FOUND = Path(__file__).parent / "fuzz"
@@ -48,22 +50,10 @@ def reader():
 
 @pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.name)
 def test_a_hostile_file_costs_a_bounded_amount(reader, attack):
-    data = attack.make(1)
-    started = time.monotonic()
-    try:
-        text = reader.read(data, attack.source).document.text
-    except DocumentError as error:
-        told = str(error)
-        assert attack.outcome != READ, told
-        assert re.search(attack.says, told), told
-        assert told.startswith(attack.source)
-        assert "\n" not in told
-    else:
-        assert attack.outcome != REFUSED, text[:200]
-        if attack.outcome == READ:
-            assert "Bramble Bee Society" in text
-    assert time.monotonic() - started < MOST
-    assert WORDS in reader.read(WORDS.encode(), "good.txt").document.text
+    became, seconds = attacked(reader, attack, 1)
+    assert became in (READ, REFUSED)
+    assert seconds < MOST
+    assert reader.read(WORDS.encode(), "good.txt").document.text == WORDS
 
 
 def test_a_file_that_takes_too_long_is_refused_and_the_next_one_is_read():
@@ -240,16 +230,22 @@ def test_nothing_remote_is_ever_fetched():
     listener.socket.close()
 
 
-@pytest.mark.parametrize("path", sorted(FOUND.glob("*.*")), ids=lambda path: path.name)
-def test_what_fuzzing_found_stays_mended(reader, path):
-    """Each file is what once broke a parser, or took it too long."""
-    told = ""
+@pytest.mark.parametrize("path", sorted(FOUND.glob("*/*")), ids=lambda path: f"{path.parent.name}-{path.name[:8]}")
+def test_inputs_that_fuzzing_found_are_read_or_refused(reader, path):
+    kind, told = path.parent.name, ""
     try:
-        reader.read(path.read_bytes(), path.name)
+        reader.read(file_of(kind, path.read_bytes()), f"a.{kind}")
     except DocumentError as error:
         told = str(error)
     assert "breaks what reads it" not in told
     assert "longer than" not in told
+
+
+@pytest.mark.skipif(find_spec("atheris") is None, reason="atheris is for Linux alone")
+def test_a_parser_under_atheris(tmp_path):
+    finding = fuzzed(tmp_path, {"md": 200}, 1)
+    assert finding.kept, finding.figure
+    assert any((tmp_path / "md" / "corpus").iterdir())
 
 
 def test_a_folder_with_a_hostile_file_is_added_but_for_it(tmp_path, encoder):
