@@ -42,10 +42,12 @@ class _StoppedError(Exception):
 
 
 class Apart:
-    """A process that reads files; it may be used by several threads, which then wait for each other."""
+    """A process that handles files; it may be used by several threads, which then wait for each other."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
+    def __init__(self, limits: Limits | None = None, module: str = "index.reading") -> None:
+        """Nothing is started yet; ``module`` is what handles the files there (see `index.child.main`)."""
         self._limits = limits or Limits()
+        self._module = module
         self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._owner = 0
@@ -58,20 +60,28 @@ class Apart:
             DocumentError: the file cannot become a document, takes more than it may, or breaks what reads it.
             StoreError: no process can be started.
         """
+        return _checked(self.ask(data, source, source), data, source)
+
+    def ask(self, data: bytes, question: str, source: str) -> bytes:
+        """What the process makes of a file and some words beside it; errors name the file's source.
+
+        Raises:
+            DocumentError, StoreError: as `read` does.
+        """
         with self._lock:
             if self._owner != os.getpid():
                 self._child = None  # a fork has no part in its parent's conversation
             used = self._child is not None
             try:
-                return self._asked(data, source)
+                return self._asked(data, question)
             except _StoppedError as error:
                 if not (used and error.args[1]):
-                    raise DocumentError(f"{PurePosixPath(source).name}: {error.args[0]}") from error
+                    raise _refusal(source, error) from error
             # It may have been worn out by others, or ended by somebody else: a new one gives the file a fair try.
             try:
-                return self._asked(data, source)
+                return self._asked(data, question)
             except _StoppedError as error:
-                raise DocumentError(f"{PurePosixPath(source).name}: {error.args[0]}") from error
+                raise _refusal(source, error) from error
 
     def close(self) -> None:
         """End the process, if there is one; the next file starts another."""
@@ -89,7 +99,7 @@ class Apart:
 
     def _started(self) -> subprocess.Popen[bytes]:
         """A process that waits for files; what every file needs is loaded before the clock of the first one runs."""
-        self._child, self._owner = child, _ = _start(self._limits), os.getpid()
+        self._child, self._owner = child, _ = _start(self._limits, self._module), os.getpid()
         with _timed(child, _START):
             ready = child.stdout.read(ANSWER.size) if child.stdout else b""
         if ready != ANSWER.pack(READY, 0):
@@ -97,28 +107,31 @@ class Apart:
             raise StoreError("no process can be started to read the files: close other programs, then add again")
         return child
 
-    def _asked(self, data: bytes, source: str) -> Read:
+    def _asked(self, data: bytes, question: str) -> bytes:
         """What the process answers. Raises _StoppedError with a reason, and whether another try may go better."""
         child = self._child or self._started()
         answered = False
         with _timed(child, self._limits.seconds) as late:
             try:
-                kind, words = _exchange(child, data, source, self._limits)
-                read = _checked(words, data, source) if kind == READ else None
+                kind, words = _exchange(child, data, question, self._limits)
                 answered = True
             except EOFError as error:
                 raise _ended(child, self._limits, late=late.is_set()) from error
             finally:
                 if not answered or late.is_set():
                     self.close()
-        if read:
-            return read
+        if kind == READ:
+            return words
         if kind == REFUSED:
             raise DocumentError(words.decode())
         self.close()
         if kind == MEMORY:
             raise _StoppedError(_too_much(self._limits), True)
         raise _StoppedError(f"it breaks what reads it ({words.decode()}); save it in another format", False)
+
+
+def _refusal(source: str, error: _StoppedError) -> DocumentError:
+    return DocumentError(f"{PurePosixPath(source).name}: {error.args[0]}")
 
 
 @contextmanager
@@ -139,10 +152,10 @@ def _timed(child: subprocess.Popen[bytes], seconds: float) -> Iterator[threading
         clock.cancel()
 
 
-def _start(limits: Limits) -> subprocess.Popen[bytes]:
+def _start(limits: Limits, module: str) -> subprocess.Popen[bytes]:
     """A process that sees the same modules as this one, and nothing in the folder that it is started in."""
     modules = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, sys.path)])
-    command = [sys.executable, "-P", "-m", "index.child", str(limits.seconds), str(limits.memory)]
+    command = [sys.executable, "-P", "-m", "index.child", module, str(limits.seconds), str(limits.memory)]
     return subprocess.Popen(  # noqa: S603  nothing in it comes from outside
         command,
         stdin=subprocess.PIPE,
@@ -152,11 +165,11 @@ def _start(limits: Limits) -> subprocess.Popen[bytes]:
     )
 
 
-def _exchange(child: subprocess.Popen[bytes], data: bytes, source: str, limits: Limits) -> tuple[bytes, bytes]:
+def _exchange(child: subprocess.Popen[bytes], data: bytes, question: str, limits: Limits) -> tuple[bytes, bytes]:
     """A question and its answer. Raises EOFError where the process ended meanwhile."""
     if child.stdin is None or child.stdout is None:
         raise EOFError
-    name = source.encode(errors="replace")
+    name = question.encode(errors="replace")
     try:
         for part in (QUESTION.pack(len(name), len(data)), name, data):
             child.stdin.write(part)
@@ -183,7 +196,7 @@ def _checked(words: bytes, data: bytes, source: str) -> Read:
     try:
         read = Read.model_validate_json(words)
     except ValidationError as error:
-        raise _StoppedError("what is made of it is no document; save it in another format", False) from error
+        raise DocumentError(f"{source}: what is made of it is no document; save it in another format") from error
     document = read.document
     text = document.text
     inside = all(0 <= p.start < p.end <= len(text) and p.document == document.id for p in read.passages)
@@ -193,7 +206,7 @@ def _checked(words: bytes, data: bytes, source: str) -> Read:
         or document.source != source
         or not inside
     ):
-        raise _StoppedError("what is made of it is not of this file; save it in another format", False)
+        raise DocumentError(f"{source}: what is made of it is not of this file; save it in another format")
     return read
 
 

@@ -1,11 +1,12 @@
-"""The process that reads files for `index.apart`: one after the other, from its standard input to its standard output.
+"""The process that handles files for `index.apart`: one after the other, from standard input to standard output.
 
-A question is two lengths (8 bytes each, big-endian), a source and a file; an answer is a letter, a length and words.
+A question is two lengths (8 bytes each, big-endian), some words and a file; an answer is a letter, a length and bytes.
 Nothing that is read here can start a program, write a file or reach another machine.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import struct
@@ -18,7 +19,6 @@ from types import TracebackType
 from typing import BinaryIO
 
 from index.errors import DocumentError
-from index.reading import read_document
 
 QUESTION = struct.Struct(">QQ")
 ANSWER = struct.Struct(">cQ")
@@ -41,10 +41,11 @@ _FORBIDDEN = (
 _TIRED = 4  # a process that goes on holding a quarter of its memory makes room for a new one
 
 
-def main(seconds: float, memory: int) -> None:
+def main(module: str, seconds: float, memory: int) -> None:
     """Answer questions until there are no more.
 
     Args:
+        module: has a function ``begin`` that loads what every question needs, and ``answer`` for one of them.
         seconds: the processor time that one file may take.
         memory: the bytes of address space that all of it may take.
     """
@@ -65,7 +66,8 @@ def main(seconds: float, memory: int) -> None:
 
     sys.excepthook = broken
     questions = sys.stdin.buffer
-    read_document(b"Whoever reads this has imported what every text needs.", "first.txt")
+    answering = importlib.import_module(module)
+    answering.begin()
     _tell(answers, READY, b"")
     while len(lengths := questions.read(QUESTION.size)) == QUESTION.size:
         of_source, of_data = QUESTION.unpack(lengths)
@@ -73,7 +75,7 @@ def main(seconds: float, memory: int) -> None:
         data = questions.read(of_data)
         limits.give(seconds)
         try:
-            answer = READ, read_document(data, source).model_dump_json().encode()
+            answer = READ, answering.answer(source, data)
         except DocumentError as error:
             answer = REFUSED, str(error).encode()
         except MemoryError:
@@ -140,4 +142,4 @@ class _Limits:
 
 
 if __name__ == "__main__":
-    main(float(sys.argv[1]), int(sys.argv[2]))
+    main(sys.argv[1], float(sys.argv[2]), int(sys.argv[3]))

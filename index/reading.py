@@ -40,6 +40,16 @@ def read_document(data: bytes, source: str) -> Read:
     return Read(document=document, passages=tuple(passages), minhash=_minhash(document))
 
 
+def begin() -> None:
+    """Load what every text needs."""
+    read_document(b"Whoever reads this has loaded what every text needs.", "first.txt")
+
+
+def answer(source: str, data: bytes) -> bytes:
+    """What `read_document` gives, as JSON; see `index.child`."""
+    return read_document(data, source).model_dump_json().encode()
+
+
 def _minhash(document: Document) -> bytes:
     """Broder, "On the resemblance and containment of documents", 1997, over the pairs of a document's words."""
     from datasketch import MinHash

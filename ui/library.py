@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from index.errors import PinciteError, UsageError
 from index.hidden import why_hidden
 from index.models import Added, Document, Listed
+from ui.drawing import page_png
 from ui.models import Blocks, BlockText, Caller, CellText, Documents, Shown
-from ui.pages import draw_page
 from ui.problems import ForbiddenError, NotFoundError
 from ui.visible import NOBODY, Sight
 
@@ -163,7 +163,7 @@ class Library:
         data = self._index.engine.store.original(document) if held.media_type == PDF else None
         if data is None:
             raise NotFoundError("this document has no pages that could be shown: open its text instead")
-        return draw_page(held, data, page, start, end)
+        return page_png(held, data, page, start, end)
 
     def _may_edit(self, caller: Caller, groups: Iterable[str] = ()) -> None:
         """Whether a caller may change documents, and give them to these groups."""
