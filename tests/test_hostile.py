@@ -255,3 +255,12 @@ def test_a_folder_with_a_hostile_file_is_added_but_for_it(tmp_path, encoder):
     (folder / "b.txt").write_text(WORDS)
     with Index(tmp_path / "x.index", encoder) as index:
         assert [one.outcome for one in index.add(folder)] == ["refused", "added"]
+
+
+def test_a_text_of_capitals_does_not_hold_up_questions():
+    """It once took minutes, for each question that came upon it; a minute is a hundred times what it takes."""
+    script = "from rag.names import renamings; print(renamings(['A ' * 2000, 'Acme, formerly Beta Trust, gave.']))"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment, timeout=60)
+    assert done.stdout.strip() == "[('Acme', 'Beta Trust')]"
