@@ -20,7 +20,8 @@ from index.ingest import sources
 from index.milvus import MilvusEngine
 from index.milvus_rows import as_text, description, facts, passage_rows, pieces
 from index.milvus_server import Address, Row
-from index.prepare import PERMUTATIONS, SCHEME, Given, Prepared, encode, prepare
+from index.prepare import Given, Prepared, encode, prepare
+from index.reading import PERMUTATIONS, SCHEME
 from index.records import Entry
 from index.split import context
 

@@ -6,7 +6,8 @@ import re
 import unicodedata
 from typing import NamedTuple
 
-from index.models import Block, BlockKind, Cell
+from index.hidden import unveiled
+from index.models import Block, BlockKind, Cell, Hidden
 
 Found = dict[str, tuple[str, str]]
 """Metadata that a format states about itself: field -> (value, where it came from)."""
@@ -32,6 +33,7 @@ class Parsed(NamedTuple):
     blocks: list[Block]
     found: Found
     scraped: bool
+    hidden: tuple[Hidden, ...] = ()
 
 
 def normalise(text: str) -> str:
@@ -68,6 +70,7 @@ class Builder:
 
     def __init__(self) -> None:
         self.blocks: list[Block] = []
+        self.hidden: list[Hidden] = []
         self._parts: list[str] = []
         self._at = 0
 
@@ -75,6 +78,10 @@ class Builder:
     def text(self) -> str:
         """Everything added so far."""
         return "".join(self._parts)
+
+    def parsed(self, blocks: list[Block], found: Found, *, scraped: bool) -> Parsed:
+        """What was put together, with these blocks in place of its own."""
+        return Parsed(self.text, blocks, found, scraped=scraped, hidden=tuple(self.hidden))
 
     def _append(self, text: str, kind: BlockKind) -> int:
         """Add text after the break that suits it; returns where it starts."""
@@ -90,22 +97,42 @@ class Builder:
 
     def add(self, kind: BlockKind, text: str, *, level: int = 0, page: int | None = None) -> None:
         """Add one block; text that is blank adds nothing."""
-        text = one_line(text) if kind == "heading" else tidy(text)
+        text, hidden = _seen(one_line(text) if kind == "heading" else tidy(text))
         if text:
             start = self._append(text, kind)
+            self.hidden += _moved(hidden, start)
             self.blocks.append(Block(kind=kind, start=start, end=self._at, level=level, page=page))
 
     def row(self, cells: list[tuple[str, str]], *, page: int | None = None) -> None:
         """Add one table row, ``Header: value; Header: value.``, from words on one line; blank values are left out."""
-        text, ranges = "", []
+        text = ""
+        ranges: list[tuple[str, int, int]] = []
+        hidden: list[Hidden] = []
         for header, value in cells:
             if value:
-                name = header.rstrip(" :")
-                text += ("; " if text else "") + (f"{name}: " if name else "")
-                ranges.append((name, len(text), len(text) + len(value)))
-                text += value
+                text += "; " if text else ""
+                name, of_name = _seen(header.rstrip(" :"))
+                hidden += _moved(of_name, len(text))
+                text += f"{name}: " if name else ""
+                words, of_words = _seen(value)
+                hidden += _moved(of_words, len(text))
+                ranges.append((name, len(text), len(text) + len(words)))
+                text += words
         if text:
             text += "" if text[-1] in ".!?…。" else "."
             start = self._append(text, "row")
+            self.hidden += _moved(hidden, start)
             placed = tuple(Cell(header=h, start=start + a, end=start + b) for h, a, b in ranges)
             self.blocks.append(Block(kind="row", start=start, end=self._at, page=page, cells=placed))
+
+
+def _seen(text: str) -> tuple[str, list[Hidden]]:
+    """A tidy text without the marks around what is hidden, still tidy, and the ranges that they stood around."""
+    text, hidden = unveiled(text)
+    if hidden and (clean := tidy(text)) != text:  # a mark stood between two blanks, or a letter and its accent
+        return clean, [one.model_copy(update={"start": 0, "end": len(clean)}) for one in hidden] if clean else []
+    return text, hidden
+
+
+def _moved(hidden: list[Hidden], by: int) -> list[Hidden]:
+    return [one.model_copy(update={"start": one.start + by, "end": one.end + by}) for one in hidden]

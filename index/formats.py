@@ -38,7 +38,7 @@ def parse_csv(text: str) -> Parsed:
         raise DocumentError(f"the table cannot be read ({error}); check its quotation marks") from error
     out = Builder()
     add_sheet(out, grid)
-    return Parsed(out.text, out.blocks, {}, scraped=False)
+    return out.parsed(out.blocks, {}, scraped=False)
 
 
 def _delimiter(text: str) -> str:
@@ -73,7 +73,7 @@ def parse_markdown(text: str) -> Parsed:
     text = _NOTE.sub(r"\n\\[^\1]:", text)
     out = Builder()
     _Markdown(out).add(MarkdownIt("commonmark").enable("table").parse(text))
-    return Parsed(out.text, mark_footnotes(out.text, out.blocks), found, scraped=False)
+    return out.parsed(mark_footnotes(out.text, out.blocks), found, scraped=False)
 
 
 class _Markdown:

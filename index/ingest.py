@@ -13,7 +13,8 @@ from index.encode import Encoder
 from index.engine import DocumentStore
 from index.errors import UsageError
 from index.models import Added, Document, Outcome
-from index.prepare import PERMUTATIONS, SCHEME, Given, Prepared, Workers, encode, prepare
+from index.prepare import Given, Prepared, Workers, encode, prepare
+from index.reading import PERMUTATIONS, SCHEME
 from index.records import Entry
 from index.split import split
 

@@ -14,6 +14,7 @@ from index.encode import Encoder, Vectors, unit
 from index.engine import Engine, Within, open_engine
 from index.errors import UsageError
 from index.filters import Where, conditions
+from index.hidden import why_hidden
 from index.ingest import Ingest, sources
 from index.models import Added, Document, Hit, Listed
 from index.prepare import Workers
@@ -227,6 +228,7 @@ def _retrieved(stored: Stored, document: Document, ranks: _Ranks, vectors: Vecto
         vector_rank=vector_rank,
         vector_score=vector_score,
         fused=ranks.fused.get(stored.key, 0.0),
+        hidden=why_hidden(document, passage.start, passage.end),
     )
     if vectors is None:
         return Retrieved(hit, document, 0.0, np.zeros((len(passage.sentences), 1), np.float32))

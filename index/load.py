@@ -102,6 +102,7 @@ def load_bytes(data: bytes, source: str) -> Document:
     Raises:
         DocumentError: what is in the file cannot become a document; the message says why and what to do.
     """
+    from index.hidden import merged, shapeless
     from index.leftovers import mark
     from index.metadata import describe
 
@@ -131,6 +132,7 @@ def load_bytes(data: bytes, source: str) -> Document:
         language=known.language,
         origins=known.origins,
         blocks=tuple(parsed.blocks),
+        hidden=merged([*parsed.hidden, *shapeless(parsed.text)]),
     )
 
 

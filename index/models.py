@@ -56,6 +56,14 @@ class Block(Model):
     why: str | None = None
 
 
+class Hidden(Model):
+    """A range of a document's text whose words are not seen where the document is opened, and why."""
+
+    start: int
+    end: int
+    why: str
+
+
 class Document(Model):
     """A file's text, normalised once, with what is known about it and where that came from.
 
@@ -68,6 +76,7 @@ class Document(Model):
         language: an ISO 639-1 code ("en", "ru").
         origins: for each metadata field that is known, where it came from ("line 4", "meta article:author").
         blocks: in order, without overlap; text outside every block is white space.
+        hidden: what of the text is not seen where the document is opened; ranges may overlap.
     """
 
     id: str
@@ -81,6 +90,7 @@ class Document(Model):
     language: str | None = None
     origins: dict[str, str] = {}
     blocks: tuple[Block, ...] = ()
+    hidden: tuple[Hidden, ...] = ()
 
     @model_validator(mode="after")
     def _blocks_in_order(self) -> Self:
@@ -89,6 +99,8 @@ class Document(Model):
             if not at <= block.start < block.end <= len(self.text):
                 raise ValueError(f"block {block.start}:{block.end} overlaps or leaves the text")
             at = block.end
+        if any(not 0 <= one.start < one.end <= len(self.text) for one in self.hidden):
+            raise ValueError("a hidden range leaves the text")
         return self
 
 
@@ -119,6 +131,7 @@ class Hit(Model):
 
     Attributes:
         text: the passage's words, ``document.text[start:end]``.
+        hidden: why some of it is not seen where the document is opened.
         fused: reciprocal rank fusion of the two ranks (Cormack, Clarke and Büttcher, SIGIR 2009).
         rerank: the score of a reranker, where one is in use.
     """
@@ -135,6 +148,7 @@ class Hit(Model):
     vector_score: float | None
     fused: float
     rerank: float | None = None
+    hidden: str | None = None
 
 
 class Near(Model):

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from index.build import MERGED, Builder, Found, Parsed, one_line
 from index.errors import DocumentError
+from index.hidden import veiled
+from index.office_hidden import LONGEST_CHAIN, SheetVeil, WordVeil, run_veil, shape_veil, slide_veil
 from index.plain import mark_footnotes
 from index.tables import Grid, add_sheet, add_table, displayed
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 MAX_UNPACKED = 512 * 1024 * 1024
 MAX_UNPACKED_XML = 96 * 1024 * 1024
 _MOST_PARTS = 20_000
+_MOST_MERGED = 1_000_000  # cells of a sheet's merged areas
 _CHUNK = 1024 * 1024
 _ENCRYPTED = 0x1
 
@@ -82,16 +85,17 @@ def _check_parts(package: zipfile.ZipFile) -> None:
             raise DocumentError("the file is encrypted; save a copy without a password and add that")
         is_xml = part.filename.endswith((".xml", ".rels", ".vml"))
         with package.open(part) as stream:
-            first = True
+            before = b""
             while piece := stream.read(_CHUNK):
                 total += len(piece)
                 xml += len(piece) if is_xml else 0
                 if total > MAX_UNPACKED or xml > MAX_UNPACKED_XML:
                     raise DocumentError("the file unpacks to too much; split it into smaller files")
                 # Office files never declare document types; one that does is out to blow up its reader.
-                if first and is_xml and b"<!DOCTYPE" in piece.replace(b"\0", b""):
+                bare = before + piece.replace(b"\0", b"") if is_xml else b""
+                if b"<!DOCTYPE" in bare:
                     raise DocumentError("the file declares XML entities, which no office program writes; save it again")
-                first = False
+                before = bare[-len(b"<!DOCTYPE") :]
 
 
 def _company(data: bytes) -> str:
@@ -131,7 +135,7 @@ def parse_docx(data: bytes) -> Parsed:
     for note in notes.used():
         out.add("footnote", note)
     found = _properties(document.core_properties, data)
-    return Parsed(out.text, mark_footnotes(out.text, out.blocks), found, scraped=False)
+    return out.parsed(mark_footnotes(out.text, out.blocks), found, scraped=False)
 
 
 def _content(parent: Any) -> Iterator[Any]:  # noqa: ANN401 - lxml elements of python-docx's own classes
@@ -153,7 +157,9 @@ def _word_style(paragraph: Any, document: Any) -> tuple[str, int]:  # noqa: ANN4
     style = properties.find(f"{_W}pStyle") if properties is not None else None
     style_id = style.get(f"{_W}val") if style is not None else None
     named = next((s for s in document.styles if s.style_id == style_id), None) if style_id else None
-    while named is not None:
+    for _ in range(LONGEST_CHAIN):
+        if named is None:
+            break
         name = (named.name or "").lower()
         if name == "title":
             return "paragraph", 1
@@ -173,6 +179,7 @@ class _Notes:
 
         self._texts: dict[tuple[str, str], str] = {}
         self._numbers: dict[tuple[str, str], int] = {}
+        self._veil = WordVeil(document)
         parser = etree.XMLParser(resolve_entities=False, no_network=True)
         for relation in document.part.rels.values():
             kind = relation.reltype.rsplit("/", 1)[-1]
@@ -188,7 +195,7 @@ class _Notes:
         for node in element.iter():
             tag = node.tag[len(_W) :] if isinstance(node.tag, str) and node.tag.startswith(_W) else ""
             if tag == "t":
-                parts.append(node.text or "")
+                parts.append(veiled(node.text or "", self._veil.why(node)))
             elif tag == "tab" and node.getparent().tag == f"{_W}r":
                 parts.append("\t")
             elif tag in ("br", "cr"):
@@ -240,24 +247,29 @@ def parse_pptx(data: bytes) -> Parsed:
     for page, slide in enumerate(presentation.slides, start=1):
         _slide(slide, page, out)
     found = _properties(presentation.core_properties, data)
-    return Parsed(out.text, mark_footnotes(out.text, out.blocks), found, scraped=False)
+    return out.parsed(mark_footnotes(out.text, out.blocks), found, scraped=False)
 
 
 def _slide(slide: Slide, page: int, out: Builder) -> None:
     title = slide.shapes.title
+    whole = slide_veil(slide)
     if title is not None and title.has_text_frame:
-        out.add("heading", title.text_frame.text.replace("\v", " "), level=1 if page == 1 else 2, page=page)
+        words = veiled(title.text_frame.text.replace("\v", " "), whole or shape_veil(title))
+        out.add("heading", words, level=1 if page == 1 else 2, page=page)
     for shape in _shapes(slide.shapes):
         if title is not None and shape.shape_id == title.shape_id:
             continue
         if shape.has_text_frame:
-            paragraphs = [p.text for p in shape.text_frame.paragraphs if p.text.strip()]  # type: ignore[attr-defined]
-            for words in paragraphs:
+            paragraphs = [p for p in shape.text_frame.paragraphs if p.text.strip()]  # type: ignore[attr-defined]
+            for one in paragraphs:
+                words = veiled(one.text, whole or shape_veil(shape) or run_veil(one))
                 out.add("item" if len(paragraphs) > 1 else "paragraph", words, page=page)
         elif getattr(shape, "has_table", False):
             grid = [
                 [
-                    MERGED if cell.is_spanned and n and row.cells[n - 1]._tc.gridSpan > 1 else cell.text
+                    MERGED
+                    if cell.is_spanned and n and row.cells[n - 1]._tc.gridSpan > 1
+                    else veiled(cell.text, whole or shape_veil(shape))
                     for n, cell in enumerate(row.cells)
                 ]
                 for row in shape.table.rows  # type: ignore[attr-defined]
@@ -267,7 +279,7 @@ def _slide(slide: Slide, page: int, out: Builder) -> None:
             _chart(shape.chart, page, out)  # type: ignore[attr-defined]
     if slide.has_notes_slide and (frame := slide.notes_slide.notes_text_frame) is not None:
         for words in frame.text.split("\n"):
-            out.add("paragraph", words, page=page)
+            out.add("paragraph", veiled(words, whole), page=page)
 
 
 def _shapes(shapes: Any) -> Iterator[BaseShape]:  # noqa: ANN401 - shape trees and groups
@@ -304,20 +316,23 @@ def parse_xlsx(data: bytes) -> Parsed:
         if grid and not _GENERIC_SHEET.fullmatch(sheet.title.strip()):
             out.add("heading", sheet.title, level=2)
         add_sheet(out, grid, level=3)
-    return Parsed(out.text, out.blocks, _properties(book.properties, data), scraped=False)
+    return out.parsed(out.blocks, _properties(book.properties, data), scraped=False)
 
 
 def _sheet_grid(sheet: Any) -> Grid:  # noqa: ANN401
     """The cells of a sheet that hold something, and no others: a sheet may claim a million empty rows."""
     # The public iterators make a cell for every place up to the last row and column.
+    veil = SheetVeil(sheet)
     cells = {
-        place: displayed(cell.value, cell.number_format)
+        place: veiled(displayed(cell.value, cell.number_format), veil.why(cell))
         for place, cell in sheet._cells.items()
         if cell.value is not None
     }
+    most = _MOST_MERGED
     for area in sheet.merged_cells.ranges:
         words = cells.get((area.min_row, area.min_col))
-        if words:
+        if words and most > 0:
+            most -= min(area.max_row - area.min_row + 1, 1000) * min(area.max_col - area.min_col + 1, 100)
             for row in range(area.min_row, min(area.max_row, area.min_row + 1000) + 1):
                 cells[row, area.min_col] = words
                 cells |= {(row, c): MERGED for c in range(area.min_col + 1, min(area.max_col, area.min_col + 100) + 1)}

@@ -69,7 +69,11 @@ def parse(data: bytes) -> Parsed:
         if value := normalise(stated.get(key, "")).strip():
             found[field] = (value, f"PDF {field}")
     text = PAGE_BREAK.join(page.text for page in pages)
-    return Parsed(text, mark_footnotes(text, _blocks(pages, text)), found, scraped=False)
+    hidden, at = [], 0
+    for page in pages:
+        hidden += [one.model_copy(update={"start": one.start + at, "end": one.end + at}) for one in page.hidden]
+        at += len(page.text) + len(PAGE_BREAK)
+    return Parsed(text, mark_footnotes(text, _blocks(pages, text)), found, scraped=False, hidden=tuple(hidden))
 
 
 def _blocks(pages: list[Page], text: str) -> list[Block]:

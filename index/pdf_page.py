@@ -12,8 +12,9 @@ from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
 from index.build import normalise
-from index.models import Block
+from index.models import Block, Hidden
 from index.models import Cell as BlockCell
+from index.pdf_hidden import ranges, unseen
 from index.pdf_table import Cell, Fragment, Line, Table, cell_text, find_tables
 
 if TYPE_CHECKING:
@@ -42,12 +43,13 @@ class Placed(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A page's text, PDFium's index for each of its characters (or -1), its lines, and its table rows as blocks."""
+    """A page's text, PDFium's index for each of its characters (or -1), its lines, table rows, and what is unseen."""
 
     text: str
     chars: list[int]
     lines: list[Placed]
     rows: list[Block]
+    hidden: tuple[Hidden, ...] = ()
 
 
 def read_page(page: PdfPage) -> Page:
@@ -59,6 +61,7 @@ def read_page(page: PdfPage) -> Page:
         codes = [pdfium.FPDFText_GetUnicode(textpage, n) for n in range(textpage.count_chars())]
         raw = "".join(chr(code) if code < 0x110000 else "\0" for code in codes).replace("\ufffe", _HYPHEN)
         lines = [_measure(textpage, raw, *span) for span in _spans(raw)]
+        not_seen = unseen(page, textpage, raw)
     finally:
         textpage.close()
     tables = {table.first: table for table in find_tables(lines, raw)}
@@ -71,7 +74,8 @@ def read_page(page: PdfPage) -> Page:
         else:
             writer.line(lines[at], goes_on=at > 0 and _goes_on(lines, at, raw))
             at += 1
-    return _normal(writer)
+    made = _normal(writer)
+    return made._replace(hidden=tuple(ranges(made.chars, made.text, not_seen))) if not_seen else made
 
 
 def _spans(raw: str) -> list[tuple[int, int]]:

@@ -8,21 +8,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from index.apart import read_apart
 from index.encode import Encoder, Vectors
 from index.errors import DocumentError
-from index.load import load_bytes, read
+from index.load import read
 from index.models import Document, Passage, Span
-from index.split import context, split
-from index.terms import terms
+from index.split import context
 
-PERMUTATIONS = 128  # of a minhash
-SCHEME = "affine32"  # of a minhash's stored values; datasketch does not compare across schemes
 _TOGETHER = 256  # passages of one document that are encoded in one go
 _SHOWN_AS_PAGES = ("application/pdf",)
 
@@ -76,7 +73,7 @@ class Workers(Protocol):
 
 
 def prepare(given: Given) -> Prepared:
-    """Load and split a file, where it has changed."""
+    """Load and split a file, where it has changed; its bytes are read here, and understood in a process apart."""
     source, file, known = given
     digest = ""
     try:
@@ -84,14 +81,11 @@ def prepare(given: Given) -> Prepared:
         digest = hashlib.sha256(data).hexdigest()
         if digest == known:
             return Prepared(source, digest)
-        document = load_bytes(data, source)
-        passages = split(document)
-        if not passages:
-            raise DocumentError(f"{source} holds nothing but leftovers such as menus: leave it out")
+        made = read_apart(data, source)
     except DocumentError as error:
         return Prepared(source, digest, str(error))
-    original = data if document.media_type in _SHOWN_AS_PAGES else None
-    return Prepared(source, digest, None, document, passages, _minhash(document), original)
+    original = data if made.document.media_type in _SHOWN_AS_PAGES else None
+    return Prepared(source, digest, None, made.document, made.passages, made.minhash, original)
 
 
 def unchanged(given: Given) -> Prepared | None:
@@ -121,18 +115,3 @@ def encode(document: Document, passages: Sequence[Passage], encoder: Encoder) ->
         vectors.append(whole)
         inner += parts
     return Encoded(np.concatenate(vectors), inner)
-
-
-def _minhash(document: Document) -> bytes:
-    """Broder, "On the resemblance and containment of documents", 1997, over the pairs of a document's words."""
-    from datasketch import MinHash
-
-    words = [
-        word
-        for block in document.blocks
-        if block.kind != "leftover"
-        for word in terms(document.text[block.start : block.end])
-    ]
-    minhash = MinHash(PERMUTATIONS, scheme=SCHEME)
-    minhash.update_batch([" ".join(pair).encode() for pair in pairwise(words)] or [b""])
-    return bytes(minhash.hashvalues.astype(np.uint64).tobytes())

@@ -19,6 +19,7 @@ from index.models import Block, Document, Passage, Span
 PASSAGE_TOKENS = 128  # with a title before it, under the encoder's 254 word pieces in the scripts that it knows
 OVERLAP_TOKENS = 32  # sentences of the passage before, repeated so that a pronoun keeps its subject
 CONTEXT_TOKENS = 40
+_LONGEST_CONTEXT = 4096  # characters that are looked at for it
 _SENTENCE_TOKENS = PASSAGE_TOKENS  # a longer "sentence" (a table without stops, say) is cut at white space
 
 # What stands before a stop that does not end a sentence: a short word or initials, or a closing quote after the stop.
@@ -86,7 +87,8 @@ def split(document: Document) -> list[Passage]:
 def context(document: Document, passage: Passage) -> str:
     """What a passage is read under: its document's title and its headings, cut to `CONTEXT_TOKENS`."""
     parts = dict.fromkeys(part for part in (document.title, *passage.headings) if part)
-    text = " — ".join(parts)
+    # No context needs more; a heading as long as a book would be counted again for each passage below it.
+    text = " — ".join(parts)[:_LONGEST_CONTEXT]
     if count_tokens(text) > CONTEXT_TOKENS:
         words = text.split()
         while len(words) > 1 and count_tokens(" ".join(words)) > CONTEXT_TOKENS:

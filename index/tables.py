@@ -9,6 +9,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from itertools import groupby
 
 from index.build import MERGED, Builder, one_line
+from index.hidden import bare
 
 Grid = list[list[str]]
 """Rows of cell texts; a cell merged into the one on its left holds `MERGED`, one merged into that above repeats it."""
@@ -35,18 +36,23 @@ def is_value(text: str) -> bool:
 
 def is_header(row: list[str], below: list[list[str]]) -> bool:
     """Whether a row names the columns of the rows below it: words, or years over figures that are none."""
-    cells = [one_line(cell) for cell in row if cell != MERGED]
+    cells = [_words(cell) for cell in row if cell != MERGED]
     filled = [cell for cell in cells if cell]
     if not below or len(filled) < 2 or len(filled) * 2 < len(row) or len(set(filled)) < len(filled) * 0.6:
         return False
     if any(len(cell) > _LABEL_LENGTH or (is_value(cell) and not _YEAR.fullmatch(cell)) for cell in filled):
         return False
     if any(_YEAR.fullmatch(cell) for cell in filled):
-        columns = [n for n, cell in enumerate(row) if _YEAR.fullmatch(one_line(cell))]
-        figures = [one_line(line[n]) for line in below for n in columns if n < len(line)]
+        columns = [n for n, cell in enumerate(row) if _YEAR.fullmatch(_words(cell))]
+        figures = [_words(line[n]) for line in below for n in columns if n < len(line)]
         return bool(figures) and not any(_YEAR.fullmatch(figure) for figure in figures)
     # "Name: | Anna" is a pair of a label and its value, not two column headers.
     return not (len(row) == 2 and filled[0].endswith(":"))
+
+
+def _words(cell: str) -> str:
+    """A cell as it is compared: on one line, whether hidden or not."""
+    return one_line(bare(cell))
 
 
 def is_plain_header(row: list[str], below: list[list[str]]) -> bool:
@@ -70,9 +76,9 @@ def header_rows(grid: Grid) -> int:
     while (
         count < min(3, len(grid) - 1)
         and any(cell == MERGED or not cell.strip() for cell in grid[count - 1])
-        and not any(is_value(one_line(cell)) for cell in grid[count])
+        and not any(is_value(_words(cell)) for cell in grid[count])
         and is_header(grid[count], grid[count + 1 :])
-        and any(is_value(one_line(cell)) for cell in grid[count + 1])
+        and any(is_value(_words(cell)) for cell in grid[count + 1])
     ):
         count += 1
     return count

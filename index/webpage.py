@@ -12,9 +12,11 @@ from lxml.etree import _Element
 
 from index.build import MERGED, Builder, Found, Parsed, normalise, one_line
 from index.errors import DocumentError
+from index.hidden import unveiled
 from index.models import BlockKind
 from index.plain import find_blocks, mark_footnotes
 from index.tables import Grid, add_table
+from index.web_hidden import veil
 
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -47,6 +49,7 @@ def parse_html(text: str) -> Parsed:
     for table in tree.iter("table"):
         _expand_spans(table)
     _frame(tree)
+    veil(tree)
     settings = use_config()
     # A short page is not flattened into one paragraph: its tables and headings matter more than its length.
     settings.set("DEFAULT", "MIN_EXTRACTED_SIZE", "1")
@@ -58,9 +61,9 @@ def parse_html(text: str) -> Parsed:
     if body is not None:
         _walk(body, out)
     if not out.blocks:
-        plain = normalise(trafilatura.html2txt(tree))
-        return Parsed(plain, find_blocks(plain), found, scraped=True)
-    return Parsed(out.text, mark_footnotes(out.text, out.blocks), found, scraped=True)
+        plain, hidden = unveiled(normalise(trafilatura.html2txt(tree)))
+        return Parsed(plain, find_blocks(plain), found, scraped=True, hidden=tuple(hidden))
+    return out.parsed(mark_footnotes(out.text, out.blocks), found, scraped=True)
 
 
 def _frame(tree: _Element) -> None:

@@ -34,6 +34,7 @@ from rag.models import Answer, Piece, Reason
 from rag.question import Question, is_clear, understand
 from rag.read import Reader, Similarity, rarities, vectors_of
 from rag.rows import ABOUT_RECEIPT, sums_of_other_years
+from rag.unseen import told
 
 if TYPE_CHECKING:
     from rag.llm import LlmSettings
@@ -187,7 +188,7 @@ class Assistant:
                 else:
                     yield said
             clock.lap("write")
-        yield answer.model_copy(update={"timing_ms": clock.laps()})
+        yield told(answer).model_copy(update={"timing_ms": clock.laps()})
 
     def without_model(self) -> Assistant:
         """The same assistant with no language model, over the same index; there is nothing of its own to close."""

@@ -313,6 +313,7 @@ def nearest(retrieved: Sequence[Retrieved], most: int = 3) -> tuple[Nearest, ...
             end=hit.passage.end,
             quote=hit.text,
             score=hit.fused,
+            hidden=hit.hidden,
         )
         for hit, document, _, _ in retrieved[:most]
     )

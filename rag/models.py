@@ -34,6 +34,7 @@ class Citation(Model):
         number: what stands in square brackets in the answer, counted from 1.
         sha256: the digest of the document's file.
         page: the page that the quote begins on, where the format has pages.
+        hidden: why some of the quote is not seen where the document is opened ("not displayed"); ``None`` for all else.
     """
 
     number: int
@@ -47,6 +48,7 @@ class Citation(Model):
     end: int
     quote: str
     page: int | None = None
+    hidden: str | None = None
 
 
 class Claim(Model):
@@ -92,7 +94,7 @@ class Piece(Model):
 class Note(Model):
     """Something the reader of an answer should know, with citations of its own.
 
-    ``kind`` says what it is: "other_period", "disagreement", "version", "total", "wording", "completeness", ….
+    ``kind`` says what it is: "other_period", "disagreement", "version", "total", "wording", "hidden", ….
     """
 
     kind: str
@@ -101,7 +103,10 @@ class Note(Model):
 
 
 class Nearest(Model):
-    """A passage close to a question that was refused: shown as what it is, not an answer."""
+    """A passage close to a question that was refused: shown as what it is, not an answer.
+
+    ``hidden`` tells why some of it is not seen where the document is opened.
+    """
 
     document: str
     source: str
@@ -110,6 +115,7 @@ class Nearest(Model):
     end: int
     quote: str
     score: float
+    hidden: str | None = None
 
 
 class Answer(Model):

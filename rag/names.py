@@ -158,17 +158,19 @@ def key(name: str) -> frozenset[str]:
 
 _LEGAL = frozenset(("llp", "llc", "ltd", "inc", "gmbh", "corpor", "public", "the"))
 
+# A name of a few words: two runs of any length in one pattern would take time by the cube of a text of capitals.
+_SHORT = rf"{_WORD}(?:{_JOIN}{_WORD}){{0,9}}"
 _RENAMED = (
-    re.compile(rf"({_RUN})\s+(?:is|was)\s+(?:now\s+)?the new name of (?:the )?({_RUN})"),
+    re.compile(rf"({_SHORT})\s+(?:is|was)\s+(?:now\s+)?the new name of (?:the )?({_SHORT})"),
     re.compile(
-        rf"({_RUN}),?\s+(?:formerly|previously|until [^,]{{0,30}}|once)\s+(?:known as |called |named )?"
-        rf"(?:the )?({_RUN})"
+        rf"({_SHORT}),?\s+(?:formerly|previously|until [^,]{{0,30}}|once)\s+(?:known as |called |named )?"
+        rf"(?:the )?({_SHORT})"
     ),
     re.compile(
-        rf"({_RUN})[^.]{{0,60}}?(?:\.\s+It\s+)?\b(?:renamed(?: itself)?|changed its name|now (?:called|known as)|"
+        rf"({_SHORT})[^.]{{0,60}}?(?:\.\s+It\s+)?\b(?:renamed(?: itself)?|changed its name|now (?:called|known as)|"
         rf"took the name|"
         rf"calls itself|has been called|goes by the name|under (?:its|the) (?:new )?name|is now(?: called)?|"
-        rf"became one body|(?:has |had )?become)\s*(?:to |as |of )?(?:the )?[\"“]?({_RUN})"
+        rf"became one body|(?:has |had )?become)\s*(?:to |as |of )?(?:the )?[\"“]?({_SHORT})"
     ),
 )  # fmt: skip
 

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from index.errors import DamagedError
+from index.hidden import why_hidden
 from index.models import Document
 from index.terms import STOP, term, words
 from rag.models import Citation, Claim, Rejected
@@ -87,6 +88,7 @@ def cite(document: Document, start: int, end: int, number: int) -> Citation:
         end=end,
         quote=document.text[start:end],
         page=page,
+        hidden=why_hidden(document, start, end),
     )
 
 

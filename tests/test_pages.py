@@ -9,10 +9,12 @@ from PIL import Image
 from reportlab.lib.styles import getSampleStyleSheet
 from reportlab.platypus import PageBreak, Paragraph, SimpleDocTemplate
 
+from index.apart import Apart, Limits
 from index.errors import DamagedError
 from index.load import load_bytes
 from index.pdf import page_text
-from ui import pages
+from ui import drawing, pages
+from ui.drawing import page_png
 from ui.pages import draw_page
 from ui.problems import NotFoundError
 
@@ -102,3 +104,24 @@ def test_a_file_that_is_damaged_is_told():
     data = made("One page.")
     with pytest.raises(DamagedError, match="add it again"):
         draw_page(read(data)[0], data[:40], 1, 0, 3)
+
+
+def test_a_page_is_drawn_in_a_process_apart():
+    data = made(*PARTS)
+    document, last = read(data)
+    end = len(document.text)
+    assert page_png(document, data, last, end - 4, end) == draw_page(document, data, last, end - 4, end)
+    with pytest.raises(NotFoundError, match=f"the document has {last}"):
+        page_png(document, data, last + 1, 0, 3)
+    with pytest.raises(DamagedError, match="add it again"):
+        page_png(document, data[:40], 1, 0, 3)
+
+
+def test_a_page_that_cannot_be_drawn_in_time_ends_the_process_that_draws(monkeypatch):
+    data = made("One page.")
+    document, _ = read(data)
+    slow = Apart(Limits(seconds=0.001), "ui.drawing")
+    monkeypatch.setattr(drawing, "_drawer", slow)
+    with pytest.raises(NotFoundError, match="page 1 cannot be drawn: read the text instead"):
+        page_png(document, data, 1, 0, 3)
+    assert slow._child is None

@@ -98,3 +98,12 @@ def test_a_row_is_one_sentence_and_a_leftover_is_in_no_passage():
 def test_text_without_stops_is_cut_in_time_that_grows_with_its_length():
     made = document("word " * 40_000)
     assert all(count_tokens(made.text[p.start : p.end]) <= PASSAGE_TOKENS for p in split(made))
+
+
+def test_a_heading_as_long_as_a_book_is_not_counted_for_each_passage(monkeypatch):
+    made = document("The trust gave a grant.")
+    last = split(made)[-1].model_copy(update={"headings": ("word " * 40_000,)})
+    counted = []
+    monkeypatch.setattr("index.split.count_tokens", lambda text: counted.append(len(text)) or count_tokens(text))
+    assert context(made, last).startswith("word word")
+    assert max(counted) <= 4096

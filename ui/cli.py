@@ -190,7 +190,8 @@ def search(query: str, folder: Path | None, where: tuple[str, ...], k: int, mode
         if as_json:
             click.echo(hit.model_dump_json())
         else:
-            click.echo(f"{rank}. {hit.source}:{hit.passage.start}-{hit.passage.end}  {hit.title or ''}")
+            hidden = f"  (hidden in the document: {hit.hidden})" if hit.hidden else ""
+            click.echo(f"{rank}. {hit.source}:{hit.passage.start}-{hit.passage.end}  {hit.title or ''}{hidden}")
             click.echo(f"   {' '.join(hit.text.split())}\n")
     if not hits and not as_json:
         click.echo("nothing found")
@@ -296,7 +297,8 @@ def _source_line(citation: Citation) -> str:
     page = f", page {citation.page}" if citation.page else ""
     known = f" ({', '.join(a for a in about if a)})" if any(about) else ""
     place = f"{citation.source}:{citation.start}-{citation.end}{page}{known}"
-    return f"[{citation.number}] {place} “{_short(citation.quote)}”"
+    hidden = f" (hidden in the document: {citation.hidden})" if citation.hidden else ""
+    return f"[{citation.number}] {place} “{_short(citation.quote)}”{hidden}"
 
 
 def _short(text: str, most: int = 160) -> str:

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from index.errors import PinciteError, UsageError
+from index.hidden import why_hidden
 from index.models import Added, Document, Listed
+from ui.drawing import page_png
 from ui.models import Blocks, BlockText, Caller, CellText, Documents, Shown
-from ui.pages import draw_page
 from ui.problems import ForbiddenError, NotFoundError
 from ui.visible import NOBODY, Sight
 
@@ -162,7 +163,7 @@ class Library:
         data = self._index.engine.store.original(document) if held.media_type == PDF else None
         if data is None:
             raise NotFoundError("this document has no pages that could be shown: open its text instead")
-        return draw_page(held, data, page, start, end)
+        return page_png(held, data, page, start, end)
 
     def _may_edit(self, caller: Caller, groups: Iterable[str] = ()) -> None:
         """Whether a caller may change documents, and give them to these groups."""
@@ -258,6 +259,7 @@ def blocks_of(document: Document, start: int, end: int) -> Blocks:
                 text=text[b.start : b.end],
                 cells=tuple(CellText(text=text[c.start : c.end], **dict(c)) for c in b.cells),
                 why=b.why,
+                hidden=why_hidden(document, b.start, b.end),
             )
             for b in blocks
         ),

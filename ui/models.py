@@ -108,7 +108,7 @@ class CellText(Model):
 
 
 class BlockText(Model):
-    """A block with its words, ``document.text[start:end]``."""
+    """A block with its words, ``document.text[start:end]``; ``hidden`` tells why some are not seen."""
 
     kind: BlockKind
     level: int
@@ -118,6 +118,7 @@ class BlockText(Model):
     text: str
     cells: tuple[CellText, ...] = ()
     why: str | None = None
+    hidden: str | None = None
 
 
 class Blocks(Model):

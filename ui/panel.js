@@ -284,9 +284,10 @@ function drawn(block, marked = null) {
     ...marked, start: Math.max(marked.start - block.start, 0), end: Math.min(marked.end, block.end) - block.start,
   };
   const words = inside ? split(block, inside) : block.cells.length ? cells(block) : [block.text];
-  if (block.kind === "heading") return make(`h${Math.min(block.level + 2, 6)}`, {}, ...words);
-  if (block.kind === "leftover") return make("p", { class: "leftover", title: block.why }, ...words);
-  return make("p", { class: block.kind }, ...words);
+  const veil = block.hidden ? { class: `${block.kind} veiled`, title: block.hidden } : { class: block.kind };
+  if (block.kind === "heading") return make(`h${Math.min(block.level + 2, 6)}`, veil, ...words);
+  if (block.kind === "leftover") return make("p", { title: block.why, ...veil }, ...words);
+  return make("p", veil, ...words);
 }
 
 function split(block, inside) {

@@ -136,7 +136,8 @@ def _all_chips(answer: Answer, ident: str, sections: Mapping[int, str], say: Map
 
 def _chip(citation: Citation, ident: str, section: str, say: Mapping[str, str]) -> str:
     place = " — ".join(part for part in (citation.title or citation.source, section) if part)
-    title = _plain(f"{_line(place)}: “{_line(citation.quote)}”")
+    hidden = f" ({citation.hidden})" if citation.hidden else ""
+    title = _plain(f"{_line(place)}: “{_line(citation.quote)}”{hidden}")
     return (
         f'<button type="button" class="cite cite-{ident}-{citation.number}" title="{title}">'
         f'<span class="unseen">{say["source"]} </span>{citation.number}</button>'
@@ -263,6 +264,7 @@ def _source(citation: Citation, say: Mapping[str, str]) -> str:
         citation.publisher,
         citation.published.isoformat() if citation.published else None,
         say["page"].format(n=citation.page) if citation.page else None,
+        citation.hidden,
     )
     return f"{', '.join(part for part in known if part)}: “{_line(citation.quote)}” ({citation.source})"
 
