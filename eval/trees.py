@@ -15,14 +15,25 @@ def sigmoid(raw: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def platt(raw: NDArray[np.float64], label: NDArray[np.int64]) -> tuple[float, float]:
-    """Slope and offset that turn raw scores into probabilities, by Newton's method on the log loss."""
+    """Slope and offset that turn raw scores into probabilities (Platt, 1999), by Newton's method on the log loss.
+
+    A step that would raise the loss is halved: far from the optimum the curvature is that of another valley.
+    """
     design = np.stack([raw, np.ones_like(raw)], axis=1)
     share = label.mean()
     weights = np.array([0.0, np.log(share / (1 - share))])
-    for _ in range(25):
+
+    def loss(at: NDArray[np.float64]) -> float:
+        score = design @ at
+        return float((np.logaddexp(0, score) - label * score).mean())
+
+    for _ in range(50):
         p = sigmoid(design @ weights)
         curvature = (design * (p * (1 - p))[:, None]).T @ design + 1e-9 * np.eye(2)
-        weights -= np.linalg.solve(curvature, design.T @ (p - label))
+        step = np.linalg.solve(curvature, design.T @ (p - label))
+        while np.abs(step).max() > 1e-9 and loss(weights - step) > loss(weights):
+            step /= 2
+        weights -= step
     return float(weights[0]), float(weights[1])
 
 

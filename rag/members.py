@@ -26,7 +26,7 @@ from rag.names import key, mentions, recipients
 from rag.question import Question
 from rag.read import Candidate, candidates
 from rag.scope import Scoped, scope
-from rag.subject import about, headings, speaks_of
+from rag.subject import BEGINNING, about, beginnings, headings
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -40,12 +40,11 @@ SIGNALS: tuple[str, ...] = (
     "rest over", "rest", "period", "of the kind", "document", "sentences read",
 )  # fmt: skip
 WEIGHTS = Path(__file__).parent / "weights" / "members.onnx"
-_AGREEMENT = {"told": 2.0, "inherited": 1.0, "unknown": 0.0, "contradicted": -1.0}
+_AGREEMENT = {"told": 2.0, "inherited": 1.0, "unknown": 0.0}
 _DOCUMENTS = 3  # of those that speak of what is asked, so many are gone through
 _PASSAGES = 60  # of each
 _AROUND = 2  # sentences before and after
 _LEAD = 400  # characters
-_BEGINNING = 5  # letters
 _AT = re.compile(r"\b(?:in|at|near|around|on|в|на|под)\s+(?:the\s+)?$", re.IGNORECASE)
 
 
@@ -118,13 +117,21 @@ def measured(
 ) -> Iterable[tuple[Document, list[Place], NDArray[np.float32]]]:
     """The likeliest documents, the names in each that the question does not name, and their signals.
 
+    A document that does not hold every name of the question, and a sentence of another period, are passed over.
+
     Signals are float32 of shape (names, len(SIGNALS)).
     """
-    likely = [document for document in documents if speaks_of(question.names, document)][:_DOCUMENTS]
+    likely = [document for document in documents if _speaks_of_all(question.names, document)][:_DOCUMENTS]
     for rank, document in enumerate(likely, start=1):
         within = frozenset((document.id,))
         read = candidates(index.retrieve(question.text, _PASSAGES, within=within, vector=vectors))
         yield document, *_signals(question, document, rank, read)
+
+
+def _speaks_of_all(names: Iterable[str], document: Document) -> bool:
+    """Whether a document holds every word of some names, or one that begins alike: "Kazakh" for "Kazakhstan"."""
+    known = beginnings(document)
+    return all(t[:BEGINNING] in known for name in names for t in content_terms(name))
 
 
 @per_document
@@ -171,13 +178,18 @@ def _signals(
 ) -> tuple[list[Place], NDArray[np.float32]]:
     told, found = told_in(document)
     asked = key(" ".join(question.names)) if question.names else frozenset()
-    found = [place for place in found if not key(place.name) <= asked]
+    found = [
+        place
+        for place in found
+        if not key(place.name) <= asked
+        and told[place.number].scoped.agreement(question.periods) != "contradicted"  # another year's list is no answer
+    ]
     rows = np.empty((len(found), len(SIGNALS)), np.float32)
     cosines = {c.start: (c.cosine, c.bare) for c in read}
     known = [cosines.get(each.span.start, (nan, nan)) for each in told]
     wanted = set(question.terms)
     rest = wanted - about(document)
-    stems = {t[:_BEGINNING] for t in wanted}
+    stems = {t[:BEGINNING] for t in wanted}
     for row, place in zip(rows, found, strict=True):
         n = place.number
         near = range(max(0, n - _AROUND), min(len(told), n + _AROUND + 1))
@@ -194,7 +206,7 @@ def _signals(
             _share(rest, told[n].over),
             float(len(rest)),
             _AGREEMENT[told[n].scoped.agreement(question.periods)] if question.periods else nan,
-            float(any(word[:_BEGINNING] in stems for word in key(place.name))),
+            float(any(word[:BEGINNING] in stems for word in key(place.name))),
             float(rank),
             log(1 + len(cosines)),
         )

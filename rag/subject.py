@@ -9,6 +9,7 @@ from index.models import Block, Document
 from index.terms import content_terms
 from rag.kept import per_document
 
+BEGINNING = 5  # letters; words that share them are mostly kin
 _LEAD = 400  # characters of body text in which a document names its subject
 
 
@@ -25,6 +26,12 @@ def speaks_of(names: Iterable[str], document: Document) -> bool:
     wanted = [set(content_terms(name)) for name in names]
     wanted = [name for name in wanted if name and all(t.isascii() for t in name) == latin]
     return not wanted or sum(name <= terms for name in wanted) * 2 >= len(wanted)
+
+
+@per_document
+def beginnings(document: Document) -> frozenset[str]:
+    """How the terms that a document holds begin, in `BEGINNING` letters."""
+    return frozenset(t[:BEGINNING] for t in held(document))
 
 
 @per_document

@@ -50,3 +50,11 @@ def test_the_shipped_model_rises_with_what_can_only_speak_for_a_sentence():
         more[:, NAMES.index(name)] += 0.5
         assert (reader._session.run(None, {"signals": more})[0] >= before - 1e-6).all(), name
     assert 0 < reader.threshold < 1
+
+
+def test_platt_scaling_of_rare_and_well_told_labels_does_not_run_away():
+    raw = np.concatenate([np.random.default_rng(4).normal(-5, 1.5, 6000), np.random.default_rng(5).normal(0, 1, 200)])
+    label = np.concatenate([np.zeros(6000, np.int64), np.ones(200, np.int64)])
+    slope, offset = platt(raw, label)
+    assert 0.5 < slope < 5
+    assert sigmoid(slope * raw + offset).mean() == pytest.approx(label.mean(), rel=1e-3)
