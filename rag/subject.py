@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from index.models import Block, Document
 from index.terms import content_terms
 from rag.kept import per_document
+from rag.names import acronym
 
 BEGINNING = 5  # letters; words that share them are mostly kin
 _LEAD = 400  # characters of body text in which a document names its subject
@@ -20,12 +21,15 @@ def held(document: Document) -> frozenset[str]:
 
 
 def speaks_of(names: Iterable[str], document: Document) -> bool:
-    """Whether a document holds the words of at least half of some names, of those that are in its script."""
+    """Whether a document speaks of what is named: every name of several words stands in it, whole or by its initials,
+    and at least half of all names. A name in a script that the document is not in is passed over."""
     terms = held(document)
     latin = any(t.isascii() and t.isalpha() for t in terms)
-    wanted = [set(content_terms(name)) for name in names]
-    wanted = [name for name in wanted if name and all(t.isascii() for t in name) == latin]
-    return not wanted or sum(name <= terms for name in wanted) * 2 >= len(wanted)
+    wanted = [(name, set(content_terms(name))) for name in names]
+    wanted = [(name, words) for name, words in wanted if words and all(t.isascii() for t in words) == latin]
+    told = [words <= terms or acronym(name).casefold() in terms for name, words in wanted]
+    whole = all(is_told or len(words) == 1 for is_told, (_, words) in zip(told, wanted, strict=True))
+    return whole and sum(told) * 2 >= len(told)
 
 
 @per_document
