@@ -12,6 +12,9 @@ from typing import IO
 
 from index.errors import DamagedError, LockedError, StoreError
 
+# What SQLite, or Python on its way from there, says of a file that is not as it was written.
+_DAMAGE = ("malformed", "not a database", "no such", "unsupported file format", "decode", "has no column", 'near "')
+
 
 def fsync_folder(folder: Path) -> None:
     """Make a rename inside a folder durable."""
@@ -52,9 +55,9 @@ def sqlite_errors(path: Path) -> Iterator[None]:
             raise StoreError(f"the disk of {path.parent} is full: make room, then add the rest again") from error
         if "readonly" in message or "unable to open" in message:
             raise StoreError(f"cannot open {path}: check the permissions of its folder") from error
-        if "malformed" in message or "not a database" in message or "no such table" in message:
+        if any(sign in message for sign in _DAMAGE):
             raise DamagedError(
-                f"{path} is damaged ({message}): restore it from a copy, or add its files again"
+                f"{path} is damaged ({message}): run `pincite rebuild`, or restore it from a copy"
             ) from error
         if "locked" in message:
             raise LockedError(f"{path} is locked by another program: close that and try again") from error

@@ -91,7 +91,7 @@ def prepare(given: Given) -> Prepared:
     except DocumentError as error:
         return Prepared(source, digest, str(error))
     original = data if document.media_type in _SHOWN_AS_PAGES else None
-    return Prepared(source, digest, None, document, passages, _minhash(document), original)
+    return Prepared(source, digest, None, document, passages, minhash_of(document), original)
 
 
 def unchanged(given: Given) -> Prepared | None:
@@ -123,7 +123,7 @@ def encode(document: Document, passages: Sequence[Passage], encoder: Encoder) ->
     return Encoded(np.concatenate(vectors), inner)
 
 
-def _minhash(document: Document) -> bytes:
+def minhash_of(document: Document) -> bytes:
     """Broder, "On the resemblance and containment of documents", 1997, over the pairs of a document's words."""
     from datasketch import MinHash
 
