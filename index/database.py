@@ -6,6 +6,7 @@ import os
 import sqlite3
 import uuid
 import zlib
+from contextlib import suppress
 from pathlib import Path
 
 from index import seal
@@ -23,11 +24,13 @@ def create(path: Path, encoder: str, dim: int) -> None:
         with sqlite_errors(path):
             db = sqlite3.connect(temporary, isolation_level=None)
             try:
-                db.executescript(SCHEMA)
+                db.execute("PRAGMA synchronous=OFF")  # once at the end is enough: nobody knows of it before
                 seal.prepare(db)
+                db.executescript(f"BEGIN; {SCHEMA}")
                 seal.install(db, SEALED)
                 meta = {"format": FORMAT, "encoder": encoder, "dim": dim, "name": uuid.uuid4().hex[:8]}
                 db.executemany("INSERT INTO meta VALUES (?, ?)", [(k, str(v)) for k, v in meta.items()])
+                db.execute("COMMIT")
                 db.execute("PRAGMA journal_mode=WAL")
             finally:
                 db.close()
@@ -38,7 +41,8 @@ def create(path: Path, encoder: str, dim: int) -> None:
     except OSError as error:
         raise StoreError(f"cannot make {path} ({error.strerror}): check the disk, then try again") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def connect(path: Path, readonly: bool) -> sqlite3.Connection:

@@ -8,7 +8,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from index.errors import DamagedError, LockedError, StoreError
 
@@ -25,23 +24,54 @@ def fsync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def lock(folder: Path) -> IO[str]:
-    """An exclusive lock on the folder's lock file, which holds the process id of its holder."""
-    try:
-        file = (folder / "writer.lock").open("a+")
-    except OSError as error:
-        raise StoreError(f"cannot write to {folder}: {error.strerror}; check its permissions and the disk") from error
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        file.seek(0)
-        holder = file.read().strip() or "unknown"
-        file.close()
-        raise LockedError(f"process {holder} is writing to {folder}: wait for it to finish, or stop it") from error
-    file.truncate(0)
-    file.write(str(os.getpid()))
-    file.flush()
-    return file
+def make_folder(folder: Path) -> None:
+    """Make a folder, with those above it that are missing, so that it is still there after a crash.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    missing = [folder] if not folder.exists() else []
+    while missing and not missing[-1].parent.exists():
+        missing.append(missing[-1].parent)
+    for each in reversed(missing):
+        each.mkdir(exist_ok=True)
+        fsync_folder(each.parent)
+
+
+class Lock:
+    """The one writer's lock on a folder, held until it is closed or the process ends, however it ends.
+
+    Its file holds the process id of its holder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Take the lock.
+
+        Raises:
+            LockedError: another process holds it.
+            StoreError: the folder cannot be written.
+        """
+        self._handle = -1
+        try:
+            self._handle = os.open(folder / "writer.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(self._handle, 0)
+            os.pwrite(self._handle, str(os.getpid()).encode(), 0)
+        except BlockingIOError as error:
+            holder = os.pread(self._handle, 20, 0).decode(errors="replace").strip() or "unknown"
+            self.close()
+            raise LockedError(f"process {holder} is writing to {folder}: wait for it to finish, or stop it") from error
+        except OSError as error:
+            self.close()
+            raise StoreError(
+                f"cannot write to {folder}: {error.strerror}; check its permissions and the disk"
+            ) from error
+
+    def close(self) -> None:
+        """Let others write."""
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
 
 
 @contextmanager

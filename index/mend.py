@@ -23,7 +23,7 @@ import numpy as np
 from index.database import create
 from index.encode import Encoder, Vectors
 from index.errors import DamagedError, StoreError, WrongEncoderError
-from index.files import fsync_folder, lock
+from index.files import Lock, fsync_folder
 from index.ingest import UPLOAD, Versions
 from index.models import Document
 from index.prepare import Encoded, encode, minhash_of
@@ -69,7 +69,7 @@ def mend(folder: Path, encoder: Encoder) -> Mended:
     missing = "" if aside.exists() else _problem(folder, encoder)
     if missing is None:
         return Mended()
-    with closing(lock(folder)):
+    with closing(Lock(folder)):
         try:
             if not aside.exists():
                 _put_aside(folder, aside)

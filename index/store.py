@@ -13,11 +13,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 from index.database import Mark, connect, create, format_of
 from index.errors import DamagedError, StoreError, WrongEncoderError
-from index.files import lock, sqlite_errors
+from index.files import Lock, make_folder, sqlite_errors
 from index.migrate import migrate
 from index.reading import Reading
 from index.records import FORMAT, Entry, digest, passage_row, source_row
@@ -44,10 +43,10 @@ class Store(Reading):
         self._one_write = threading.Lock()
         self._counting = threading.Lock()
         self._writers = 0
-        self._lock: IO[str] | None = None
+        self._lock: Lock | None = None
         self._failed = ""
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_folder(folder)
         except OSError as error:
             raise StoreError(f"cannot make the index folder {folder}: {error.strerror}; choose another") from error
         self._mark = Mark(folder)
@@ -115,7 +114,7 @@ class Store(Reading):
         """
         with self._counting:
             if self._writers == 0:
-                self._lock = lock(self.folder)
+                self._lock = Lock(self.folder)
             self._writers += 1
         try:
             yield
