@@ -74,6 +74,11 @@ class Lock:
             self._handle = -1
 
 
+def is_damage(error: sqlite3.DatabaseError) -> bool:
+    """Whether SQLite says that a file is not as it was written."""
+    return any(sign in str(error) for sign in _DAMAGE)
+
+
 @contextmanager
 def sqlite_errors(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into ours, with what to do."""
@@ -85,7 +90,7 @@ def sqlite_errors(path: Path) -> Iterator[None]:
             raise StoreError(f"the disk of {path.parent} is full: make room, then add the rest again") from error
         if "readonly" in message or "unable to open" in message:
             raise StoreError(f"cannot open {path}: check the permissions of its folder") from error
-        if any(sign in message for sign in _DAMAGE):
+        if is_damage(error):
             raise DamagedError(
                 f"{path} is damaged ({message}): run `pincite rebuild`, or restore it from a copy"
             ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -164,6 +165,15 @@ class Ingest:
                 yield Added(source=document.source, outcome=outcome, document=document.id, near=near)
 
 
+@functools.cache
+def bands() -> tuple[int, int]:
+    """How many bands of how many rows find versions best; reckoned by integrals that take as long as adding a file."""
+    from datasketch import MinHashLSH
+
+    reckoned = MinHashLSH(threshold=NEAR, num_perm=PERMUTATIONS)
+    return reckoned.b, reckoned.r
+
+
 class Versions:
     """Finds the stored documents that are nearly the same as a new one, by their minhashes."""
 
@@ -177,7 +187,7 @@ class Versions:
         from datasketch import MinHashLSH
 
         if self._lsh is None:
-            self._lsh = MinHashLSH(threshold=NEAR, num_perm=PERMUTATIONS)
+            self._lsh = MinHashLSH(num_perm=PERMUTATIONS, params=bands())
             for other, stored in self._store.minhashes():
                 self._remember(other, stored)
         minhash = self._remember(document, values)

@@ -35,6 +35,11 @@ def install(db: sqlite3.Connection, tables: Sealed) -> None:
             db.execute(f"CREATE TRIGGER seal_{table}_{event.lower()} AFTER {event} ON {table} BEGIN {change} END")
 
 
+def exists(db: sqlite3.Connection) -> bool:
+    """Whether a database has a seal."""
+    return db.execute("SELECT 1 FROM sqlite_master WHERE name = 'seal'").fetchone() is not None
+
+
 def is_whole(db: sqlite3.Connection, tables: Sealed) -> bool:
     """Whether the tables hold just the rows that were put there; inside the caller's transaction.
 

@@ -72,6 +72,7 @@ class Store(Reading):
                 if (made := format_of(self._path, self._meta())) < FORMAT:
                     migrate(db, made)
         if meta["encoder"] != encoder:
+            self.verify()  # it may only say so
             raise WrongEncoderError(
                 f"{self.folder} was made with the encoder {meta['encoder']}, not {encoder}: "
                 "open it with that one, or make a new index with `pincite add`"

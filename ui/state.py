@@ -13,7 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from index import seal
 from index.errors import DamagedError, NewerFormatError, StoreError
+from index.files import is_damage
 
 DATABASE = "state.sqlite"
 _FORMAT = 1
@@ -39,6 +41,18 @@ CREATE INDEX turns_conversation ON turns (conversation);
 CREATE TABLE feedback (turn TEXT NOT NULL REFERENCES turns (id) ON DELETE CASCADE, citation INTEGER NOT NULL,
     value TEXT NOT NULL, comment TEXT, created TEXT NOT NULL, PRIMARY KEY (turn, citation)) WITHOUT ROWID;
 """
+
+_SEALED = {
+    "users": ("name", "role", "password", "created"),
+    "members": ("user", "name"),
+    "keys": ("id", "user", "label", "digest", "created"),
+    "sessions": ("digest", "user"),
+    "shares": ("source", "name"),
+    "conversations": ("number", "id", "user", "title", "origin", "created", "changed"),
+    "turns": ("number", "id", "conversation", "question", "answer", "created"),
+    "feedback": ("turn", "citation", "value", "comment", "created"),
+}
+"""What `index.seal` watches: all but what is counted."""
 
 
 def now() -> datetime:
@@ -70,7 +84,7 @@ class State:
                 raise
 
     def _prepare(self) -> None:
-        self._db.row_factory = sqlite3.Row
+        seal.prepare(self._db)
         self._db.create_function("folded", 1, lambda text: text.casefold(), deterministic=True)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
@@ -84,6 +98,20 @@ class State:
                 for statement in _SCHEMA.split(";\n"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version={_FORMAT}")
+            self._verify()
+        self._db.row_factory = sqlite3.Row
+
+    def _verify(self) -> None:
+        """See that all rows are as they were put there; those of a database that has no seal yet get one.
+
+        Raises:
+            DamagedError: they are not.
+        """
+        sound = self._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        if sound and not seal.exists(self._db):
+            seal.install(self._db, _SEALED)
+        if not sound or not seal.is_whole(self._db, _SEALED):
+            raise DamagedError(f"{self._path} is damaged: restore it from a copy, or move it away")
 
     def close(self) -> None:
         """Close the database."""
@@ -139,7 +167,7 @@ class State:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            if "malformed" in str(error) or "not a database" in str(error):
+            if is_damage(error):
                 raise DamagedError(
                     f"{self._path} is damaged ({error}): restore it from a copy, or move it away"
                 ) from error

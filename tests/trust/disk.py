@@ -1,8 +1,8 @@
 """The state of a disk after a crash, made from the log of `faults.c`.
 
-A disk keeps what an fsync has asked it to keep: the bytes of a file after an fsync of the file, the names in a folder after
-an fsync of the folder. Of what came later it may keep all, nothing, or any part. This is stricter than journaling file
-systems are, and what POSIX allows.
+A disk keeps what an fsync has asked it to keep: the bytes of a file after an fsync of the file, the names in a folder
+after an fsync of the folder. Of what came later it may keep all, nothing, or any part. This is stricter than
+journaling file systems are, and what POSIX allows.
 """
 
 from __future__ import annotations

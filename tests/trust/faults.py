@@ -103,7 +103,8 @@ def recoveries(folder: Path, count: int, seed: int = 9) -> Finding:
                 shutil.rmtree(place)
     figure = (
         f"{sum(tried.values())} crashes: {tried['_cut_off']} while recovering from another, "
-        f"{tried['_earlier_format']} while migrating, {tried['_damaged']} while mending; {len(problems)} not all or nothing"
+        f"{tried['_earlier_format']} while migrating, {tried['_damaged']} while mending; "
+        f"{len(problems)} not all or nothing"
     )
     return Finding("; ".join([figure, *problems[:3]]), kept=not problems)
 
@@ -235,7 +236,7 @@ TRIALS = [
     Trial(
         "crashes",
         "Durability",
-        "A crash at each write, fsync and rename, whatever of the unsynced is lost or torn, leaves all of a step or nothing",
+        "A crash at each write, fsync and rename, with what was not synced lost or torn, leaves all of a step or none",
         "every call",
         "tests/test_durability.py::test_a_crash_at_any_call_leaves_all_or_nothing",
         crashes,
@@ -251,7 +252,7 @@ TRIALS = [
     Trial(
         "failures",
         "Durability",
-        "After an I/O error the index is intact and the error is clear; nothing rests on a failed fsync that was tried again",
+        "After an I/O error the index is intact and the error is clear; nothing rests on an fsync that failed",
         "every call",
         "tests/test_durability.py::test_a_call_that_fails_is_told_and_harms_nothing",
         failures,

@@ -12,6 +12,7 @@ import functools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -21,7 +22,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from index.errors import PinciteError
+from index.ingest import bands
 from index.library import Index, rebuild
+from index.prepare import Given, prepare
 from tests.trust.light import Light, State, after, text
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +75,7 @@ class Nursery:
 
     def __init__(self, layer: Path | None = None) -> None:
         command = [sys.executable, "-m", "tests.trust.nursery", *([str(layer)] if layer else [])]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
             command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -139,9 +142,11 @@ def write(folder: Path, steps: Sequence[Step], tell: Callable[[str], None]) -> N
     """Put, drop and rebuild, going on after an error that is one of ours."""
     index: Index | None = None
     for number, step in enumerate(steps):
-        tell(f"begin {number}")
+        tell("opening" if index is None else f"begin {number}")
         try:
-            index = index or Index(folder, Light())
+            if index is None:
+                index = Index(folder, Light())
+                tell(f"begin {number}")
             if step[0] == "put":
                 refused = index.add_bytes(text(step[2]), step[1]).reason if step[2] >= 0 else None
                 assert refused is None or "the same as" in refused, refused
@@ -174,7 +179,16 @@ def opened(folder: Path, steps: Sequence[Step], tell: Callable[[str], None]) -> 
         tell(f"error 0 {type(error).__name__}: {error}")
 
 
-_ACTS = {"write": write, "mended": mended, "opened": opened}
+def held(folder: Path, steps: Sequence[Step], tell: Callable[[str], None]) -> None:
+    """Put, and stay as it is until the end."""
+    with Index(folder, Light()) as index:
+        for step in steps:
+            index.add_bytes(text(step[2]), step[1])
+        tell("held")
+        signal.pause()
+
+
+_ACTS = {"held": held, "write": write, "mended": mended, "opened": opened}
 
 
 def _child(order: dict[str, Any], library: ctypes.CDLL | None) -> None:
@@ -201,9 +215,11 @@ def _child(order: dict[str, Any], library: ctypes.CDLL | None) -> None:
 def main() -> None:
     """Fork a child for each line, and wait for it on the next."""
     library = ctypes.CDLL(sys.argv[1]) if len(sys.argv) > 1 else None
-    import datasketch  # noqa: F401  what a child would import, imported once
     import faiss  # noqa: F401
 
+    # What each child would load anew is loaded once. Nothing here may start threads: a fork would lose them.
+    prepare(Given("warm.txt", text(0)))
+    bands()
     for line in sys.stdin:
         order = json.loads(line)
         if order:
