@@ -48,20 +48,26 @@ def create(path: Path, encoder: str, dim: int) -> None:
 def connect(path: Path, readonly: bool) -> sqlite3.Connection:
     """A connection that keeps the seal, and waits for the disk with each commit.
 
-    In a folder that cannot be written, SQLite cannot share memory with other processes; where nobody has left anything
-    in the log beside the file, it is read as it lies there.
+    In a folder that cannot be written, and on a disk without room, SQLite cannot share memory with other processes;
+    where nobody has left anything in the log beside the file, it is read as it lies there.
     """
+    log = path.with_name(path.name + "-wal")
+    is_settled = not (log.exists() and log.stat().st_size)
     if readonly:
-        log = path.with_name(path.name + "-wal")
-        how = "mode=ro" if log.exists() and log.stat().st_size else "immutable=1"
-        db = sqlite3.connect(
-            f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None, check_same_thread=False
-        )
+        place = f"{path.absolute().as_uri()}?{'immutable=1' if is_settled else 'mode=ro'}"
+        db = sqlite3.connect(place, uri=True, isolation_level=None, check_same_thread=False)
     else:
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    db.execute("PRAGMA synchronous=FULL")
-    db.execute("PRAGMA busy_timeout=5000")
-    seal.prepare(db)
+    try:
+        db.execute("PRAGMA synchronous=FULL")
+        db.execute("PRAGMA busy_timeout=5000")
+        seal.prepare(db)
+        db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    except sqlite3.DatabaseError as error:
+        db.close()
+        if is_settled and not readonly and "I/O error" in str(error):
+            return connect(path, readonly=True)
+        raise
     return db
 
 

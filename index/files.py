@@ -96,4 +96,6 @@ def sqlite_errors(path: Path) -> Iterator[None]:
             ) from error
         if "locked" in message:
             raise LockedError(f"{path} is locked by another program: close that and try again") from error
+        if "I/O error" in message:
+            raise StoreError(f"{path}: {message}: check the disk and the room on it, then try again") from error
         raise StoreError(f"{path}: {message}") from error

@@ -9,7 +9,7 @@ from index.errors import StoreError
 from index.library import Index
 from index.records import FORMAT
 from index.store import DATABASE
-from tests.trust import faults, kills
+from tests.trust import faults, kills, model, room, stopping
 from tests.trust.formats import PACKED, unpacked
 from tests.trust.light import NAMES, Light, made, text, wrong
 from tests.trust.nursery import layer
@@ -37,6 +37,29 @@ def test_a_crash_while_recovering_harms_nothing(tmp_path):
 @needs_layer
 def test_a_call_that_fails_is_told_and_harms_nothing(tmp_path):
     found = faults.failures(tmp_path, 3)
+    assert found.kept, found.figure
+
+
+@needs_layer
+def test_a_full_disk_is_told_and_reading_goes_on(tmp_path):
+    found = room.full(tmp_path, 5)
+    assert found.kept, found.figure
+
+
+def test_a_library_that_may_not_be_written_is_read(tmp_path):
+    problem = room.readonly(tmp_path)
+    if problem == room.NO_MOUNT:
+        pytest.skip(problem)
+    assert problem is None
+
+
+def test_a_library_agrees_with_a_dictionary():
+    found = model.agreements(12, 20)
+    assert found.kept, found.figure
+
+
+def test_a_second_writer_is_refused_at_once(tmp_path):
+    found = stopping.second_writers(tmp_path, 3)
     assert found.kept, found.figure
 
 

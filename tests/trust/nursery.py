@@ -188,7 +188,14 @@ def held(folder: Path, steps: Sequence[Step], tell: Callable[[str], None]) -> No
         signal.pause()
 
 
-_ACTS = {"held": held, "write": write, "mended": mended, "opened": opened}
+def writing(folder: Path, steps: Sequence[Step], tell: Callable[[str], None]) -> None:
+    """Hold the writer's lock until the end."""
+    with Index(folder, Light()) as index, index.engine.store.writing():
+        tell("held")
+        signal.pause()
+
+
+_ACTS = {"held": held, "writing": writing, "write": write, "mended": mended, "opened": opened}
 
 
 def _child(order: dict[str, Any], library: ctypes.CDLL | None) -> None:
