@@ -71,7 +71,7 @@ class Reading:
             return None
         record, text, expected = rows[0]
         if digest(record, text) != expected:
-            raise DamagedError(f"document {document} is damaged: run `pincite rebuild`, then add its file again")
+            raise DamagedError(f"document {document} is damaged: run `pincite rebuild`")
         return Document.model_validate({**json.loads(record), "text": text})
 
     def original(self, document: str) -> bytes | None:
@@ -85,7 +85,7 @@ class Reading:
             return None
         data, record = rows[0]
         if hashlib.sha256(data).hexdigest() != json.loads(record)["sha256"]:
-            raise DamagedError(f"the file of document {document} is damaged: remove it, then add its file again")
+            raise DamagedError(f"the file of document {document} is damaged: run `pincite rebuild`, then add it again")
         return bytes(data)
 
     def documents(self) -> list[str]:

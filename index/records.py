@@ -151,7 +151,7 @@ def stored(row: tuple[Any, ...]) -> Stored:
     """
     key, document, ordinal, start, end, page, headings, sentences, vector, inner, checksum = row
     if crc(row[1:-1]) != checksum:
-        raise DamagedError(f"a passage of document {document} is damaged: remove it, then add its file again")
+        raise DamagedError(f"a passage of document {document} is damaged: run `pincite rebuild`")
     pairs = np.frombuffer(sentences, np.int32).reshape(-1, 2) + start
     # Built without validation: the checksum vouches for what was validated on its way in.
     passage = Passage.model_construct(

@@ -451,7 +451,7 @@ def test_damage_is_reported_and_never_answered_from(tmp_path, statement):
     engine = LocalEngine(tmp_path, "fake", DIM)
     with pytest.raises(DamagedError, match="run `pincite rebuild`"):
         engine.dense(vector("amber"), 1, {})
-    with pytest.raises(DamagedError, match="add its file again"):
+    with pytest.raises(DamagedError, match="run `pincite rebuild`"):
         engine.get([1])
     assert engine.check()
 
