@@ -104,7 +104,8 @@ def agreements(runs: int, steps: int) -> Finding:
     try:
         run_state_machine_as_test(Agreement, settings=wanted)
     except (AssertionError, unittest.SkipTest) as error:
-        return Finding(f"a difference: {error}", kept=False)
+        steps_to_it = " ".join(getattr(error, "__notes__", ()))  # where hypothesis puts them
+        return Finding(f"a difference: {error} {steps_to_it}", kept=False)
     return Finding(
         f"{Agreement.runs:,} runs of up to {steps} steps, one writer and two readers: 0 differences", kept=True
     )
