@@ -14,8 +14,6 @@ from index.errors import DamagedError, NewerFormatError, StoreError
 from index.files import fsync_folder, sqlite_errors
 from index.records import FORMAT, SCHEMA, SEALED
 
-_MARK = "committed"
-
 
 def create(path: Path, encoder: str, dim: int) -> None:
     """Make a database beside its final name, so that a half-made one is never opened."""
@@ -63,7 +61,7 @@ def connect(path: Path, readonly: bool) -> sqlite3.Connection:
         db.execute("PRAGMA busy_timeout=5000")
         seal.prepare(db)
         db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         db.close()
         if is_settled and not readonly and "I/O error" in str(error):
             return connect(path, readonly=True)
@@ -93,8 +91,13 @@ class Mark:
     mark is written after each commit and never waited for: it may be older than the database, but never newer.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / _MARK
+    def __init__(self, database: Path) -> None:
+        """The mark of a database lies beside it."""
+        self._path = database.with_suffix(".committed")
+
+    def exists(self) -> bool:
+        """Whether there was a commit to any database of this place."""
+        return self._path.exists()
 
     def read(self, name: str) -> int:
         """The last commit that is known of the database of this name; 0 where nothing sound is known."""

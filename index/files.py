@@ -74,9 +74,9 @@ class Lock:
             self._handle = -1
 
 
-def is_damage(error: sqlite3.DatabaseError) -> bool:
-    """Whether SQLite says that a file is not as it was written."""
-    return any(sign in str(error) for sign in _DAMAGE)
+def is_damage(error: sqlite3.DatabaseError | UnicodeDecodeError) -> bool:
+    """Whether SQLite says that a file is not as it was written, be it in words that are damaged, too."""
+    return isinstance(error, UnicodeDecodeError) or any(sign in str(error) for sign in _DAMAGE)
 
 
 @contextmanager
@@ -84,7 +84,7 @@ def sqlite_errors(path: Path) -> Iterator[None]:
     """Turn SQLite's errors into ours, with what to do."""
     try:
         yield
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         message = str(error)
         if "full" in message:
             raise StoreError(f"the disk of {path.parent} is full: make room, then add the rest again") from error

@@ -35,6 +35,8 @@ from index.store import DATABASE, UNMENDED, Store
 KEPT = "damaged.kept"
 """Where the damaged file stays when all is done, until the next time."""
 
+_UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the second where SQLite quotes what is damaged
+
 
 class Mended(NamedTuple):
     """What became of a damaged database.
@@ -164,7 +166,7 @@ def _read(path: Path) -> _Salvage:
         kept = {row[0]: row for row in _rows(db, "documents", "id", columns)}
         for document in dict.fromkeys([*passages, *sources, *there]):
             if document not in kept:
-                with suppress(sqlite3.DatabaseError):
+                with suppress(*_UNREADABLE):
                     found = db.execute(f"SELECT {columns} FROM documents WHERE id = ?", (document,)).fetchone()  # noqa: S608
                     kept.update({document: found} if found else {})
     documents, lost = {}, []
@@ -191,7 +193,7 @@ def _rows(db: sqlite3.Connection, table: str, key: str, columns: str) -> list[tu
             for row in db.execute(f"SELECT {columns} FROM {table} ORDER BY {key} {order}"):  # noqa: S608
                 rows.append(row)
             break
-        except sqlite3.DatabaseError:
+        except _UNREADABLE:
             continue
     last = ends[1][::-1] if len(ends) == 2 else []
     return list(dict.fromkeys(ends[0] + last))

@@ -14,7 +14,10 @@ from hashlib import blake2b
 Sealed = Mapping[str, Sequence[str]]
 """The columns of each table that a seal is over."""
 
-_TABLE = "CREATE TABLE seal (one INTEGER PRIMARY KEY CHECK (one = 1), value INTEGER NOT NULL)"
+_TABLE = (
+    "CREATE TABLE seal (one INTEGER PRIMARY KEY CHECK (one = 1), value INTEGER NOT NULL,"
+    " changes INTEGER NOT NULL, name TEXT NOT NULL)"
+)
 
 
 def prepare(db: sqlite3.Connection) -> None:
@@ -26,11 +29,11 @@ def prepare(db: sqlite3.Connection) -> None:
 def install(db: sqlite3.Connection, tables: Sealed) -> None:
     """Seal tables, whatever they hold now; inside the caller's transaction."""
     db.execute(_TABLE)
-    db.execute("INSERT INTO seal VALUES (1, ?)", (_value(db, tables),))
+    db.execute("INSERT INTO seal VALUES (1, ?, 0, lower(hex(randomblob(4))))", (_value(db, tables),))
     for table, columns in tables.items():
         old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("OLD", "NEW"))
-        out = f"UPDATE seal SET value = sealed(value, '{table}', {old});"  # noqa: S608  fixed names
-        into = f"UPDATE seal SET value = sealed(value, '{table}', {new});"  # noqa: S608
+        out = f"UPDATE seal SET value = sealed(value, '{table}', {old}), changes = changes + 1;"  # noqa: S608  fixed names
+        into = f"UPDATE seal SET value = sealed(value, '{table}', {new}), changes = changes + 1;"  # noqa: S608
         for event, change in (("INSERT", into), ("DELETE", out), ("UPDATE", out + into)):
             db.execute(f"CREATE TRIGGER seal_{table}_{event.lower()} AFTER {event} ON {table} BEGIN {change} END")
 
@@ -38,6 +41,12 @@ def install(db: sqlite3.Connection, tables: Sealed) -> None:
 def exists(db: sqlite3.Connection) -> bool:
     """Whether a database has a seal."""
     return db.execute("SELECT 1 FROM sqlite_master WHERE name = 'seal'").fetchone() is not None
+
+
+def age(db: sqlite3.Connection) -> tuple[str, int]:
+    """The name that a database got with its seal, and how many changes there have been since."""
+    name, changes = db.execute("SELECT name, changes FROM seal").fetchone()
+    return str(name), int(changes)
 
 
 def is_whole(db: sqlite3.Connection, tables: Sealed) -> bool:

@@ -49,13 +49,15 @@ class Store(Reading):
             make_folder(folder)
         except OSError as error:
             raise StoreError(f"cannot make the index folder {folder}: {error.strerror}; choose another") from error
-        self._mark = Mark(folder)
+        self._mark = Mark(folder / DATABASE)
         if (folder / UNMENDED).exists():
             raise DamagedError(f"mending {folder} was cut off: run `pincite rebuild`")
         self.readonly = not os.access(folder, os.W_OK)
         if not self._path.exists():
             with self.writing():
                 if not self._path.exists():
+                    if self._mark.exists():
+                        raise DamagedError(f"{self._path} is missing: restore it from a copy, or delete its folder")
                     create(self._path, encoder, dim)
         self._file = self._path.stat().st_ino
         try:

@@ -1,7 +1,9 @@
 """Damage is said before anything is answered, and mended from the truth: short forms of the trials in `tests/trust`."""
 
 import json
+import os
 import shutil
+from contextlib import closing
 
 import pytest
 
@@ -11,6 +13,7 @@ from index.mend import KEPT
 from index.store import DATABASE, UNMENDED
 from tests.trust import damage
 from tests.trust.light import NAMES, Light, made, text, wrong
+from ui.state import State
 
 
 @pytest.fixture
@@ -113,6 +116,19 @@ def test_commits_that_are_lost_are_noticed(folder, tmp_path):
         Index(folder, Light())
     assert rebuild(folder, Light()).lost == ("the last 1 changes",)
     assert wrong(folder, {frozenset(STATE)}) is None
+
+
+def test_commits_of_the_server_that_are_lost_are_noticed(tmp_path):
+    with closing(State(tmp_path / "x")) as state:
+        state.do("INSERT INTO shares VALUES ('plans.txt', 'board')")
+        shutil.copytree(tmp_path / "x", tmp_path / "copy")
+    log = tmp_path / "copy" / "state.sqlite-wal"
+    for left, told in ((log.stat().st_size - 1, "the last changes of .* are lost"), (0, "all of .* is lost")):
+        os.truncate(log, left)  # SQLite takes this for a log that ends earlier
+        with pytest.raises(DamagedError, match=told):
+            State(shutil.copytree(tmp_path / "copy", tmp_path / str(left)))
+    with closing(State(tmp_path / "x")) as state:
+        assert state.value("SELECT name FROM shares") == "board"
 
 
 def test_the_command_says_what_is_lost(tmp_path, monkeypatch, capsys):

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from index import seal
+from index.database import Mark
 from index.errors import DamagedError, NewerFormatError, StoreError
 from index.files import is_damage
 
 DATABASE = "state.sqlite"
 _FORMAT = 1
+_RESTORE = "restore it from a copy, or move it away with all files called state beside it"
 _SCHEMA = """
 CREATE TABLE users (name TEXT PRIMARY KEY, role TEXT NOT NULL, password TEXT, created TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE members (user TEXT NOT NULL REFERENCES users ON DELETE CASCADE, name TEXT NOT NULL,
@@ -71,6 +73,7 @@ class State:
             StoreError: it cannot be opened.
         """
         self._path = folder / DATABASE
+        self._mark = Mark(self._path)
         self.clock = clock
         self._lock = threading.RLock()
         self._depth = 0
@@ -94,6 +97,8 @@ class State:
             (made,) = self._db.execute("PRAGMA user_version").fetchone()
             if made > _FORMAT:
                 raise NewerFormatError(f"{self._path} was made by a newer pincite (format {made}): upgrade pincite")
+            if made == 0 and self._mark.exists():
+                raise DamagedError(f"all of {self._path} is lost: {_RESTORE}")
             if made == 0:
                 for statement in _SCHEMA.split(";\n"):
                     self._db.execute(statement)
@@ -111,7 +116,10 @@ class State:
         if sound and not seal.exists(self._db):
             seal.install(self._db, _SEALED)
         if not sound or not seal.is_whole(self._db, _SEALED):
-            raise DamagedError(f"{self._path} is damaged: restore it from a copy, or move it away")
+            raise DamagedError(f"{self._path} is damaged: {_RESTORE}")
+        name, changes = seal.age(self._db)
+        if changes < self._mark.read(name):
+            raise DamagedError(f"the last changes of {self._path} are lost: {_RESTORE}")
 
     def close(self) -> None:
         """Close the database."""
@@ -130,6 +138,7 @@ class State:
             try:
                 yield
                 self._db.execute("COMMIT")
+                self._mark.write(*seal.age(self._db))
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
@@ -166,11 +175,9 @@ class State:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             if is_damage(error):
-                raise DamagedError(
-                    f"{self._path} is damaged ({error}): restore it from a copy, or move it away"
-                ) from error
+                raise DamagedError(f"{self._path} is damaged ({error}): {_RESTORE}") from error
             raise StoreError(f"{self._path}: {error}; check the disk and the permissions of its folder") from error
         except OSError as error:
             raise StoreError(
