@@ -22,7 +22,7 @@ import numpy as np
 
 from index.database import create
 from index.encode import Encoder, Vectors
-from index.errors import DamagedError, StoreError, WrongEncoderError
+from index.errors import DamagedError, LostError, StoreError, WrongEncoderError
 from index.files import Lock, fsync_folder
 from index.ingest import UPLOAD, Versions
 from index.models import Document
@@ -100,9 +100,10 @@ def _problem(folder: Path, encoder: Encoder) -> str | None:
         with closing(Store(folder, encoder.id, encoder.dim)) as store:
             store.verify()
         return None
-    except DamagedError as error:
-        told = str(error)
-        return told[: told.index(" of ")] if told.startswith("the last ") else ""
+    except LostError as error:
+        return f"the last {error.changes} changes"
+    except DamagedError:
+        return ""
     except WrongEncoderError:
         with closing(sqlite3.connect(folder / DATABASE, isolation_level=None)) as db:
             if not any(problems(db, folder / DATABASE)):

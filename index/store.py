@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from index.database import Mark, connect, create, format_of
-from index.errors import DamagedError, StoreError, WrongEncoderError
+from index.errors import DamagedError, LostError, StoreError, WrongEncoderError
 from index.files import Lock, make_folder, sqlite_errors
 from index.migrate import migrate
 from index.reading import Reading
@@ -82,9 +82,10 @@ class Store(Reading):
         self.name = meta["name"]
         marked, last = self._mark.read(self.name), self.last_change()
         if last < marked:
-            raise DamagedError(
+            raise LostError(
                 f"the last {marked - last} changes of {self.folder} are lost: restore {DATABASE} with all that lies "
-                "beside it, or run `pincite rebuild` to go on without them"
+                "beside it, or run `pincite rebuild` to go on without them",
+                marked - last,
             )
 
     def _meta(self) -> dict[str, str]:
