@@ -22,13 +22,12 @@ import numpy as np
 
 from index.database import create
 from index.encode import Encoder, Vectors
-from index.errors import DamagedError, LostError, StoreError, WrongEncoderError
+from index.errors import DamagedError, LostError, StoreError
 from index.files import Lock, fsync_folder
 from index.ingest import UPLOAD, Versions
 from index.models import Document
 from index.prepare import Encoded, encode, minhash_of
 from index.records import Entry, Source, Stored, crc, digest, stored
-from index.sound import problems
 from index.split import split
 from index.store import DATABASE, UNMENDED, Store
 
@@ -103,11 +102,6 @@ def _problem(folder: Path, encoder: Encoder) -> str | None:
     except LostError as error:
         return f"the last {error.changes} changes"
     except DamagedError:
-        return ""
-    except WrongEncoderError:
-        with closing(sqlite3.connect(folder / DATABASE, isolation_level=None)) as db:
-            if not any(problems(db, folder / DATABASE)):
-                raise
         return ""
 
 
