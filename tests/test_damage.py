@@ -9,7 +9,7 @@ import pytest
 
 from index.errors import DamagedError
 from index.library import Index, rebuild
-from index.mend import KEPT
+from index.mend import KEPT, OTHER_NAMES
 from index.store import DATABASE, UNMENDED
 from tests.trust import damage
 from tests.trust.light import NAMES, Light, made, text, wrong
@@ -71,6 +71,16 @@ def test_a_text_that_is_damaged_is_named_and_can_be_added_again(folder, statemen
     assert wrong(folder, {frozenset(STATE - {(NAMES[0], 0)})}) is None
     with Index(folder, Light()) as index:
         assert index.add_bytes(text(0), NAMES[0]).outcome == "added"
+    assert wrong(folder, {frozenset(STATE)}) is None
+
+
+def test_second_names_that_are_lost_are_told(folder):
+    with Index(folder, Light()) as index:
+        assert index.add_bytes(text(1), NAMES[7]).outcome == "duplicate"
+    damage.spoil(folder, "UPDATE sources SET origin = 'elsewhere' WHERE source LIKE '%07.txt'")
+    assert rebuild(folder, Light()).lost == (OTHER_NAMES,)
+    damage.spoil(folder, "DELETE FROM sources")
+    assert rebuild(folder, Light()).lost == (OTHER_NAMES,)
     assert wrong(folder, {frozenset(STATE)}) is None
 
 

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from index.errors import DamagedError, PinciteError
 from index.library import Index, rebuild
+from index.mend import OTHER_NAMES
 from index.models import Document
 from index.store import DATABASE
 from tests.serving import pdf
@@ -184,7 +185,9 @@ def _rebuilt(copy: Path, whole: _Whole) -> tuple[str, str | None]:
 def _named(source: str, lost: tuple[str, ...], whole: _Whole) -> bool:
     """Whether a document is among those that are said to be lost, by its source, its id or as one of the last."""
     id_ = whole.documents[source].id
-    return any(one in (source, f"document {id_}") or one.startswith("the last ") for one in lost)
+    is_second = source != whole.documents[source].source
+    told = (source, f"document {id_}", *([OTHER_NAMES] if is_second else []))
+    return any(one in told or one.startswith("the last ") for one in lost)
 
 
 def _flipped(path: Path, chance: random.Random) -> bool:
