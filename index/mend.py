@@ -177,10 +177,10 @@ def _read(path: Path) -> _Salvage:
             lost.append(f"the pages of {document.source}, not its text")
             original = None
         documents[id_] = (document, original, bool(hashes))
-    whole = {source for some in sources.values() for source, _ in some}
+    sound = {source for some in sources.values() for source, _ in some}
     own = {document.source for document, _, _ in documents.values()}
     read = {row[0] for row in rows}
-    if read - whole - own or own - read:  # a row that cannot be read may have been that of a second name
+    if read - sound - own or own - read:  # a row that cannot be read may have been that of a second name
         lost.append(OTHER_NAMES)
     return _Salvage(documents, passages, sources, lost)
 
