@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from index.errors import LockedError
+from index.errors import DamagedError, LockedError, StoreError
 from index.filters import Where
 from index.lexical import LexicalIndex
 from index.milvus_server import Address, Server, is_address
@@ -186,12 +186,13 @@ class LocalEngine:
         self._following = threading.Lock()
         self._vectors: VectorIndex | None = None
         self._vectors_at = 0
-        self._lexical = LexicalIndex(folder / "lexical", self.store.name)
+        self._lexical = LexicalIndex(folder / "lexical", self.store.name, self.store.readonly)
         self._keys: dict[str, NDArray[np.int64]] = {}
         self._documents: dict[str, Document] = {}
 
     def close(self) -> None:
         """Close the database."""
+        self._lexical.close()
         self.store.close()
 
     def upsert(self, entry: Entry, replaces: str | None = None) -> None:
@@ -204,21 +205,21 @@ class LocalEngine:
 
     def dense(self, vector: NDArray[np.float32], k: int, where: Where, within: Within = None) -> Found:
         """See `Engine.dense`; exact."""
-        self.follow()
+        self._follow(reading=True)
         allowed = None if not where and within is None else self.store.keys(where, within)
         with self._guard.reading():
             return self._vectors.search(vector, k, allowed) if self._vectors else []
 
     def lexical(self, terms: Sequence[str], k: int, where: Where, within: Within = None) -> Found:
         """See `Engine.lexical`."""
-        self.follow()
+        self._follow(reading=True)
         allowed = None if not where and within is None else self.store.keys(where, within)
         with self._guard.reading():
             return self._lexical.search(terms, k, allowed)
 
     def rarity(self, terms: Sequence[str]) -> list[float]:
         """See `Engine.rarity`."""
-        self.follow()
+        self._follow(reading=True)
         with self._guard.reading():
             total = self._lexical.count()
             return [rare(total, held) for held in self._lexical.frequency(terms)]
@@ -259,13 +260,21 @@ class LocalEngine:
         return f"{self.store.name}-{self.store.last_change()}"
 
     def follow(self) -> None:
-        """Bring vectors and terms up to the end of SQLite's log."""
+        """Bring vectors and terms up to the end of SQLite's log.
+
+        Raises:
+            DamagedError: what is stored is not what was put there.
+            StoreError: the terms cannot be written.
+        """
+        self._follow(reading=False)
+
+    def _follow(self, reading: bool) -> None:
         last = self.store.last_change()
         if self._vectors is not None and self._vectors_at == last and self._lexical.number == last:
             return
         with self._following:
             self._follow_vectors(last)
-            self._follow_terms(last)
+            self._follow_terms(last, reading)
 
     def rebuild(self) -> None:
         """Throw vectors and terms away and make them again from SQLite.
@@ -279,7 +288,7 @@ class LocalEngine:
                 self._lexical.reset()
             last = self.store.last_change()
             self._follow_vectors(last)
-            self._follow_terms(last)
+            self._follow_terms(last, reading=False)
 
     def check(self) -> list[str]:
         """See `Engine.check`."""
@@ -297,6 +306,7 @@ class LocalEngine:
 
     def _follow_vectors(self, last: int) -> None:
         if self._vectors is None:
+            self.store.verify()
             vectors = VectorIndex(self._dim)
             vectors.add(self.store.vectors())
             with self._guard.writing():
@@ -314,17 +324,29 @@ class LocalEngine:
                     self._keys[document] = np.concatenate([keys for keys, _ in blocks])
         self._vectors_at = last
 
-    def _follow_terms(self, last: int) -> None:
+    def _follow_terms(self, last: int, reading: bool) -> None:
         self._lexical.refresh()
         if self._lexical.number == last:
             return
         try:
             with self.store.writing():
-                documents = list(dict.fromkeys(c.document for c in self.store.changes(self._lexical.number)))
-                with self._guard.writing():
-                    self._lexical.apply(((d, self._texts(d)) for d in documents), last)
-        except LockedError:
-            pass  # the process that holds the lock writes these terms; what is stale is hidden when it is looked up
+                self._replay(last)
+        except LockedError as error:
+            # The process that holds the lock writes these terms; what is stale is hidden when it is looked up.
+            if self._lexical.damaged:
+                raise DamagedError(f"the terms of {self.store.folder} are damaged; {error}, then ask again") from error
+        except StoreError:
+            if not reading:
+                raise
+            # The disk is full or may not be written: reading goes on, with terms that are kept in memory.
+            self._lexical.close()
+            self._lexical = LexicalIndex(None, self.store.name)
+            self._replay(last)
+
+    def _replay(self, last: int) -> None:
+        documents = list(dict.fromkeys(c.document for c in self.store.changes(self._lexical.number)))
+        with self._guard.writing():
+            self._lexical.apply(((d, self._texts(d)) for d in documents), last)
 
     def _texts(self, document: str) -> Iterator[tuple[int, str]]:
         """The key of each passage of a document, and its words after its title and headings."""

@@ -12,6 +12,7 @@
         ├── WrongEncoderError    the index was made by another encoder
         ├── NewerFormatError     the index was made by a newer pincite
         └── DamagedError         a digest or a count does not match
+            └── LostError        commits are missing that were there
 
 Each message is one line and ends with what to do next.
 """
@@ -53,3 +54,15 @@ class NewerFormatError(StoreError):
 
 class DamagedError(StoreError):
     """Something stored does not match its digest; nothing is answered from it."""
+
+
+class LostError(DamagedError):
+    """Commits that were acknowledged are missing from the end of the database.
+
+    Attributes:
+        changes: how many.
+    """
+
+    def __init__(self, message: str, changes: int) -> None:
+        super().__init__(message)
+        self.changes = changes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 NEAR = 0.35  # estimated Jaccard index of shingles from which two documents are versions of one text
 _TOGETHER = 256  # passages that wait for each other, so that all cores have something to encode
 _MOST_VERSIONS = 10
-_UPLOAD = "upload"
+UPLOAD = "upload"
+"""The origin of a document that came from no file which is known."""
 
 
 class _Ready(NamedTuple):
@@ -66,7 +68,7 @@ class Ingest:
     def __init__(self, store: DocumentStore, encoder: Encoder) -> None:
         self._store = store
         self._encoder = encoder
-        self._versions = _Versions(store)
+        self._versions = Versions(store)
         self._waiting: list[Added | _Ready] = []
         self._origins: dict[str, str] = {}
 
@@ -87,12 +89,12 @@ class Ingest:
             passages = [] if self._store.has(document.id) else split(document)
             if passages:
                 prepared = Prepared(document.source, document.sha256, None, document, passages)
-                self._waiting.append(_Ready(prepared, document, _UPLOAD, None, []))
+                self._waiting.append(_Ready(prepared, document, UPLOAD, None, []))
             yield from self._store_waiting(_TOGETHER)
         yield from self._store_waiting()
 
     def _given(self, source: str, file: Path | bytes) -> Given:
-        origin = str(file.resolve()) if isinstance(file, Path) else _UPLOAD
+        origin = str(file.resolve()) if isinstance(file, Path) else UPLOAD
         source = self._name(source, origin)
         known = self._store.source(source)
         return Given(source, file, known.sha256 if known else None)
@@ -125,10 +127,10 @@ class Ingest:
     def _name(self, source: str, origin: str) -> str:
         """The source's name, with folders before it where another file that is still there has that name already."""
         name, parents = source, list(Path(origin).parts[1 : -len(Path(source).parts)])
-        while origin != _UPLOAD:
+        while origin != UPLOAD:
             known = self._store.source(name)
             holder = self._origins.get(name) or (known.origin if known else origin)
-            if holder in (origin, _UPLOAD) or not (Path(holder).exists() and parents):
+            if holder in (origin, UPLOAD) or not (Path(holder).exists() and parents):
                 break
             name = f"{parents.pop()}/{name}"
         self._origins[name] = origin
@@ -164,7 +166,16 @@ class Ingest:
                 yield Added(source=document.source, outcome=outcome, document=document.id, near=near)
 
 
-class _Versions:
+@functools.cache
+def bands() -> tuple[int, int]:
+    """How many bands of how many rows find versions best; reckoned by integrals that take as long as adding a file."""
+    from datasketch import MinHashLSH
+
+    reckoned = MinHashLSH(threshold=NEAR, num_perm=PERMUTATIONS)
+    return reckoned.b, reckoned.r
+
+
+class Versions:
     """Finds the stored documents that are nearly the same as a new one, by their minhashes."""
 
     def __init__(self, store: DocumentStore) -> None:
@@ -177,7 +188,7 @@ class _Versions:
         from datasketch import MinHashLSH
 
         if self._lsh is None:
-            self._lsh = MinHashLSH(threshold=NEAR, num_perm=PERMUTATIONS)
+            self._lsh = MinHashLSH(num_perm=PERMUTATIONS, params=bands())
             for other, stored in self._store.minhashes():
                 self._remember(other, stored)
         minhash = self._remember(document, values)

@@ -16,6 +16,8 @@ from index.errors import UsageError
 from index.filters import Where, conditions
 from index.hidden import why_hidden
 from index.ingest import Ingest, sources
+from index.mend import Mended, mend
+from index.milvus_server import is_address
 from index.models import Added, Document, Hit, Listed
 from index.prepare import Workers
 from index.records import Stored
@@ -208,7 +210,11 @@ class Index:
         return self.engine.check()
 
     def rebuild(self) -> None:
-        """Make everything that is derived again from what is stored."""
+        """Make everything that is derived again from what is stored, which must be sound; else see `rebuild`.
+
+        Raises:
+            DamagedError: it is not.
+        """
         self.engine.rebuild()
 
 
@@ -250,6 +256,23 @@ def fuse(*rankings: Sequence[int]) -> list[tuple[int, float]]:
         for rank, key in enumerate(ranking, 1):
             scores[key] = scores.get(key, 0.0) + 1 / (_RRF + rank)
     return sorted(scores.items(), key=lambda item: (-item[1], item[0]))
+
+
+def rebuild(place: str | Path, encoder: Encoder | None = None) -> Mended:
+    """Make the index at a place whole again: what is damaged from the texts, and all that is derived from that.
+
+    Returns:
+        what had to be made again, and what could not be.
+
+    Raises:
+        LockedError: another process is writing.
+        DamagedError: nothing can be read any more.
+    """
+    encoder = encoder or Encoder()
+    mended = Mended() if is_address(place) else mend(Path(place), encoder)
+    with Index(place, encoder) as index:
+        index.rebuild()
+    return mended
 
 
 def open(place: str | Path) -> Index:

@@ -37,7 +37,7 @@ def read_document(data: bytes, source: str) -> Read:
     passages = split(document)
     if not passages:
         raise DocumentError(f"{source} holds nothing but leftovers such as menus: leave it out")
-    return Read(document=document, passages=tuple(passages), minhash=_minhash(document))
+    return Read(document=document, passages=tuple(passages), minhash=minhash_of(document))
 
 
 def begin() -> None:
@@ -50,7 +50,7 @@ def answer(source: str, data: bytes) -> bytes:
     return read_document(data, source).model_dump_json().encode()
 
 
-def _minhash(document: Document) -> bytes:
+def minhash_of(document: Document) -> bytes:
     """Broder, "On the resemblance and containment of documents", 1997, over the pairs of a document's words."""
     from datasketch import MinHash
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from index.errors import DamagedError
 from index.models import Document, Passage, Span
 
-FORMAT = 1
+FORMAT = 2
 
 SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -28,7 +28,8 @@ CREATE TABLE documents (
     minhash BLOB NOT NULL,
     original BLOB                -- the file itself, where a page of it can be shown
 ) WITHOUT ROWID;
-CREATE TABLE sources (source TEXT PRIMARY KEY, origin TEXT NOT NULL, sha256 TEXT NOT NULL, document TEXT NOT NULL)
+CREATE TABLE sources (source TEXT PRIMARY KEY, origin TEXT NOT NULL, sha256 TEXT NOT NULL, document TEXT NOT NULL,
+    crc INTEGER NOT NULL DEFAULT 0)  -- CRC-32 over all of the above
     WITHOUT ROWID;
 CREATE INDEX sources_document ON sources (document);
 CREATE TABLE near (document TEXT NOT NULL, other TEXT NOT NULL, similarity REAL NOT NULL, PRIMARY KEY (document, other))
@@ -46,6 +47,16 @@ CREATE TABLE passages (
 );
 CREATE TABLE log (number INTEGER PRIMARY KEY AUTOINCREMENT, operation TEXT NOT NULL, document TEXT NOT NULL);
 """
+
+SEALED = {
+    "meta": ("key", "value"),
+    "documents": ("id", "source", "publisher", "published", "language", "digest", "minhash"),
+    "sources": ("source", "crc"),
+    "near": ("document", "other", "similarity"),
+    "passages": ("key", "crc"),
+    "log": ("number", "operation", "document"),
+}
+"""What `index.seal` watches; a text is watched by its document's digest, a file by the digest in its record."""
 
 
 class Stored(NamedTuple):
@@ -113,6 +124,12 @@ def passage_row(
     return (*row, crc(row))
 
 
+def source_row(source: str, origin: str, sha256: str, document: str) -> tuple[str | int, ...]:
+    """The columns of a source, ending with their checksum."""
+    row = (source, origin, sha256, document)
+    return (*row, crc(row))
+
+
 def crc(values: Iterable[object]) -> int:
     """CRC-32 over a row's values."""
     found = 0
@@ -134,7 +151,7 @@ def stored(row: tuple[Any, ...]) -> Stored:
     """
     key, document, ordinal, start, end, page, headings, sentences, vector, inner, checksum = row
     if crc(row[1:-1]) != checksum:
-        raise DamagedError(f"a passage of document {document} is damaged: remove it, then add its file again")
+        raise DamagedError(f"a passage of document {document} is damaged: run `pincite rebuild`")
     pairs = np.frombuffer(sentences, np.int32).reshape(-1, 2) + start
     # Built without validation: the checksum vouches for what was validated on its way in.
     passage = Passage.model_construct(

@@ -97,7 +97,7 @@ def test_search_list_show_and_check(place, added):
     assert lines(pincite(place, "show", str(listed["id"])[:8], "--json"))[0]["id"] == listed["id"]
     assert lines(pincite(place, "list", "--where", "published<2022", "--json")) == []
     assert lines(pincite(place, "check", "--json")) == [{"sound": True, "problems": []}]
-    assert lines(pincite(place, "rebuild", "--json")) == [{"documents": 1}]
+    assert lines(pincite(place, "rebuild", "--json")) == [{"documents": 1, "encoded": [], "lost": []}]
 
 
 def test_a_language_model_words_the_answer(place, added):

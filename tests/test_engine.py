@@ -1,6 +1,6 @@
 """The contract of an engine, run on each one there is, and what is special to the embedded one."""
 
-import json
+import hashlib
 import multiprocessing
 import sqlite3
 import tempfile
@@ -16,6 +16,7 @@ from hypothesis import settings
 from index.encode import unit
 from index.engine import LocalEngine
 from index.errors import DamagedError, LockedError, NewerFormatError, StoreError, UsageError, WrongEncoderError
+from index.manifest import Manifest
 from index.milvus import MilvusEngine
 from index.milvus_server import Address
 from index.records import Entry, Source
@@ -230,12 +231,12 @@ class TestContract:
 
     def test_a_long_document_comes_back_whole(self, engine):
         text = "\n\n".join(f"Абзац {n} of a long report says what happened on day {n}. 🦊" for n in range(900))
-        made = document(text, "long.txt", title="A long report")
+        file = bytes(range(256)) * 300
+        made = document(text, "long.txt", title="A long report", sha256=hashlib.sha256(file).hexdigest())
         passages = split(made)
         chance = np.random.default_rng(7)
         vectors = unit(chance.normal(size=(len(passages), DIM)).astype(np.float32))
         inner = [unit(chance.normal(size=(len(p.sentences), DIM)).astype(np.float32)) for p in passages]
-        file = bytes(range(256)) * 300
         engine.upsert(Entry(made, passages, vectors, inner, bytes(1024), [], "here", file))
         assert engine.document(made.id) == engine.store.document(made.id) == made
         assert engine.store.original(made.id) == file
@@ -411,15 +412,15 @@ def test_an_index_of_another_encoder_is_refused(tmp_path):
 
 def test_an_index_of_a_newer_version_is_refused(tmp_path):
     LocalEngine(tmp_path, "fake", DIM).close()
-    with sqlite3.connect(tmp_path / DATABASE) as db:
-        db.execute("UPDATE meta SET value = '99' WHERE key = 'format'")
-    db.close()
+    damage(tmp_path, "UPDATE meta SET value = '99' WHERE key = 'format'")
     with pytest.raises(NewerFormatError, match="upgrade pincite"):
         LocalEngine(tmp_path, "fake", DIM)
 
 
 def damage(folder, statement: str) -> None:
+    """Change a database behind its back: the seal stays as it was."""
     db = sqlite3.connect(folder / DATABASE)
+    db.create_function("sealed", -1, lambda seal, *row: seal)
     db.execute(statement)
     db.commit()
     db.close()
@@ -440,14 +441,16 @@ def test_damage_is_reported_and_never_answered_from(tmp_path, statement):
     engine.close()
     damage(tmp_path, statement)
     engine = LocalEngine(tmp_path, "fake", DIM)
-    with pytest.raises(DamagedError, match="add its file again"):
-        engine.get([key for key, _ in engine.dense(vector("amber"), 1, {})])
+    with pytest.raises(DamagedError, match="run `pincite rebuild`"):
+        engine.dense(vector("amber"), 1, {})
+    with pytest.raises(DamagedError, match="run `pincite rebuild`"):
+        engine.get([1])
     assert engine.check()
 
 
 def test_a_file_that_is_no_database_is_reported(tmp_path):
     (tmp_path / DATABASE).write_bytes(b"not a database at all" * 100)
-    with pytest.raises(DamagedError, match="restore it from a copy"):
+    with pytest.raises(DamagedError, match="run `pincite rebuild`, or restore it from a copy"):
         LocalEngine(tmp_path, "fake", DIM)
 
 
@@ -457,7 +460,7 @@ def test_terms_that_are_lost_or_damaged_are_made_again(tmp_path):
     engine.follow()
     engine.close()
     for file in (tmp_path / "lexical").iterdir():
-        if file.name == "meta.json":
+        if file.name == "manifest.json":
             file.write_text("{")
     engine = LocalEngine(tmp_path, "fake", DIM)
     assert sources(engine, engine.lexical(["amber"], 1, {})) == ["amber.txt"]
@@ -468,8 +471,8 @@ def test_terms_of_another_index_are_not_believed(tmp_path):
     engine = LocalEngine(tmp_path, "fake", DIM)
     engine.upsert(entry("amber"))
     engine.follow()
-    mark = tmp_path / "lexical" / "watermark.json"
-    mark.write_text(json.dumps({**json.loads(mark.read_text()), "name": "another"}))
+    path = tmp_path / "lexical" / "manifest.json"
+    Manifest.read(path)._replace(store="another").write(path)
     assert sources(engine, LocalEngine(tmp_path, "fake", DIM).lexical(["amber"], 1, {})) == ["amber.txt"]
 
 

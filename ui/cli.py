@@ -216,11 +216,28 @@ def check(folder: Path | None, as_json: bool) -> None:
 @index_option
 @json_option
 def rebuild(folder: Path | None, as_json: bool) -> None:
-    """Make vectors and terms again from the stored documents."""
+    """Make vectors and terms again from the stored documents, and what is damaged from their texts.
+
+    Exit code 1 where something could not be restored: add those files again.
+    """
+    from index.library import rebuild as rebuilt
+    from ui.settings import load
+
+    place = load(index=folder).index
+    _need(place)
+    mended = rebuilt(place)
     with _opened(folder) as index:
-        index.rebuild()
         documents = len(index.documents())
-    click.echo(json.dumps({"documents": documents}) if as_json else f"rebuilt from {documents} documents")
+    if as_json:
+        click.echo(json.dumps({"documents": documents, **mended._asdict()}))
+    else:
+        click.echo(f"rebuilt from {documents} documents")
+        for source in mended.encoded:
+            click.echo(f"mended: {source}")
+        for source in mended.lost:
+            click.echo(f"lost: {source}")
+    if mended.lost:
+        raise PinciteError("what is lost cannot be restored from the index: add those files again")
 
 
 for command in (serve, user, key, mcp, models):

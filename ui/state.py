@@ -13,10 +13,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from index import seal
+from index.database import Mark
 from index.errors import DamagedError, NewerFormatError, StoreError
+from index.files import is_damage
 
 DATABASE = "state.sqlite"
 _FORMAT = 1
+_RESTORE = "restore it from a copy, or move it away with all files called state beside it"
 _SCHEMA = """
 CREATE TABLE users (name TEXT PRIMARY KEY, role TEXT NOT NULL, password TEXT, created TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE members (user TEXT NOT NULL REFERENCES users ON DELETE CASCADE, name TEXT NOT NULL,
@@ -40,6 +44,18 @@ CREATE TABLE feedback (turn TEXT NOT NULL REFERENCES turns (id) ON DELETE CASCAD
     value TEXT NOT NULL, comment TEXT, created TEXT NOT NULL, PRIMARY KEY (turn, citation)) WITHOUT ROWID;
 """
 
+_SEALED = {
+    "users": ("name", "role", "password", "created"),
+    "members": ("user", "name"),
+    "keys": ("id", "user", "label", "digest", "created"),
+    "sessions": ("digest", "user"),
+    "shares": ("source", "name"),
+    "conversations": ("number", "id", "user", "title", "origin", "created", "changed"),
+    "turns": ("number", "id", "conversation", "question", "answer", "created"),
+    "feedback": ("turn", "citation", "value", "comment", "created"),
+}
+"""What `index.seal` watches: all but what is counted."""
+
 
 def now() -> datetime:
     """The time."""
@@ -57,6 +73,7 @@ class State:
             StoreError: it cannot be opened.
         """
         self._path = folder / DATABASE
+        self._mark = Mark(self._path)
         self.clock = clock
         self._lock = threading.RLock()
         self._depth = 0
@@ -70,7 +87,7 @@ class State:
                 raise
 
     def _prepare(self) -> None:
-        self._db.row_factory = sqlite3.Row
+        seal.prepare(self._db)
         self._db.create_function("folded", 1, lambda text: text.casefold(), deterministic=True)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=FULL")
@@ -80,10 +97,29 @@ class State:
             (made,) = self._db.execute("PRAGMA user_version").fetchone()
             if made > _FORMAT:
                 raise NewerFormatError(f"{self._path} was made by a newer pincite (format {made}): upgrade pincite")
+            if made == 0 and self._mark.exists():
+                raise DamagedError(f"all of {self._path} is lost: {_RESTORE}")
             if made == 0:
                 for statement in _SCHEMA.split(";\n"):
                     self._db.execute(statement)
                 self._db.execute(f"PRAGMA user_version={_FORMAT}")
+            self._verify()
+        self._db.row_factory = sqlite3.Row
+
+    def _verify(self) -> None:
+        """See that all rows are as they were put there; those of a database that has no seal yet get one.
+
+        Raises:
+            DamagedError: they are not.
+        """
+        sound = self._db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        if sound and not seal.exists(self._db):
+            seal.install(self._db, _SEALED)
+        if not sound or not seal.is_whole(self._db, _SEALED):
+            raise DamagedError(f"{self._path} is damaged: {_RESTORE}")
+        name, changes = seal.age(self._db)
+        if changes < self._mark.read(name):
+            raise DamagedError(f"the last changes of {self._path} are lost: {_RESTORE}")
 
     def close(self) -> None:
         """Close the database."""
@@ -102,6 +138,7 @@ class State:
             try:
                 yield
                 self._db.execute("COMMIT")
+                self._mark.write(*seal.age(self._db))
             except BaseException:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
@@ -138,11 +175,9 @@ class State:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.DatabaseError as error:
-            if "malformed" in str(error) or "not a database" in str(error):
-                raise DamagedError(
-                    f"{self._path} is damaged ({error}): restore it from a copy, or move it away"
-                ) from error
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            if is_damage(error):
+                raise DamagedError(f"{self._path} is damaged ({error}): {_RESTORE}") from error
             raise StoreError(f"{self._path}: {error}; check the disk and the permissions of its folder") from error
         except OSError as error:
             raise StoreError(

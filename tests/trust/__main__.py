@@ -19,9 +19,10 @@ FINDINGS, PAGE = _ROOT / "docs" / "trust.json", _ROOT / "docs" / "trust.md"
 
 def trials() -> list[Trial]:
     """Every trial there is, in the order of the page."""
-    from tests.trust import hostile
+    from tests.trust import damage, faults, hostile, kills, model, room, soak, stopping
 
-    return [*hostile.TRIALS]
+    durability = [*kills.TRIALS, *faults.TRIALS, *room.TRIALS, *model.TRIALS, *stopping.TRIALS, *soak.TRIALS]
+    return [*durability, *damage.TRIALS, *hostile.TRIALS]
 
 
 def main() -> int:

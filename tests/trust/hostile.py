@@ -98,7 +98,7 @@ def cost(folder: Path, copies: int, rounds: int) -> Finding:
     Seconds of the processor are compared, starting and ending included: those on the clock depend on who else is busy.
     """
     files = folder / "files"
-    chance = random.Random(8)  # noqa: S311
+    chance = random.Random(8)
     for copy in range(copies):
         for path in sorted((_ROOT / "corpus" / "documents").rglob("*")):
             if path.suffix in (".md", ".txt", ".html", ".csv"):

@@ -1,0 +1,72 @@
+"""One number over all rows of some tables, kept by triggers: a row that is lost, added or changed otherwise shows.
+
+Checksums of rows tell that a row is damaged, but not that one is missing. The seal is the exclusive or of a hash of
+each row, so that a change costs the same however many rows there are. SQLite's own check of its pages is the other
+half: it tells where an index of a table no longer leads to its rows.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+
+Sealed = Mapping[str, Sequence[str]]
+"""The columns of each table that a seal is over."""
+
+_TABLE = (
+    "CREATE TABLE seal (one INTEGER PRIMARY KEY CHECK (one = 1), value INTEGER NOT NULL,"
+    " changes INTEGER NOT NULL, name TEXT NOT NULL)"
+)
+
+
+def prepare(db: sqlite3.Connection) -> None:
+    """Make a connection able to keep a seal; each that writes must be."""
+    db.create_function("sealed", -1, _change, deterministic=True)
+    db.execute("PRAGMA recursive_triggers=ON")  # so that a row that is replaced is taken out, too
+
+
+def install(db: sqlite3.Connection, tables: Sealed) -> None:
+    """Seal tables, whatever they hold now; inside the caller's transaction."""
+    db.execute(_TABLE)
+    db.execute("INSERT INTO seal VALUES (1, ?, 0, lower(hex(randomblob(4))))", (_value(db, tables),))
+    for table, columns in tables.items():
+        old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("OLD", "NEW"))
+        out = f"UPDATE seal SET value = sealed(value, '{table}', {old}), changes = changes + 1;"  # noqa: S608  fixed names
+        into = f"UPDATE seal SET value = sealed(value, '{table}', {new}), changes = changes + 1;"  # noqa: S608
+        for event, change in (("INSERT", into), ("DELETE", out), ("UPDATE", out + into)):
+            db.execute(f"CREATE TRIGGER seal_{table}_{event.lower()} AFTER {event} ON {table} BEGIN {change} END")
+
+
+def exists(db: sqlite3.Connection) -> bool:
+    """Whether a database has a seal."""
+    return db.execute("SELECT 1 FROM sqlite_master WHERE name = 'seal'").fetchone() is not None
+
+
+def age(db: sqlite3.Connection) -> tuple[str, int]:
+    """The name that a database got with its seal, and how many changes there have been since."""
+    name, changes = db.execute("SELECT name, changes FROM seal").fetchone()
+    return str(name), int(changes)
+
+
+def is_whole(db: sqlite3.Connection, tables: Sealed) -> bool:
+    """Whether the tables hold just the rows that were put there; inside the caller's transaction.
+
+    Raises:
+        sqlite3.DatabaseError: they cannot be read.
+    """
+    rows = db.execute("SELECT value FROM seal").fetchall()
+    return rows == [(_value(db, tables),)]
+
+
+def _value(db: sqlite3.Connection, tables: Sealed) -> int:
+    value = 0
+    for table, columns in tables.items():
+        for row in db.execute(f"SELECT {', '.join(columns)} FROM {table}"):  # noqa: S608
+            value = _change(value, table, *row)
+    return value
+
+
+def _change(value: int, *row: object) -> int:
+    """The seal after a row, table first, comes in or goes out; 63 bits."""
+    return value ^ int.from_bytes(blake2b(repr(row).encode(), digest_size=8).digest(), "big") >> 1
