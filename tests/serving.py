@@ -117,11 +117,15 @@ class Site:
         self.process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True)
         line = self.process.stderr.readline()
         assert line.startswith("pincite on"), line + self.process.stderr.read()
+        self.logged: list[str] = []  # read as it comes: a full pipe would hold the server up
+        self._reading = threading.Thread(target=self.logged.extend, args=[self.process.stderr])
+        self._reading.start()
 
     def stop(self) -> None:
         """At once, with whatever it is doing."""
         self.process.kill()
         self.process.wait(30)
+        self._reading.join(30)
         self.process.stderr.close()
 
     def get(self, path: str) -> Any:

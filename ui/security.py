@@ -10,6 +10,7 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable
 from http.cookies import CookieError, SimpleCookie
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
 
 COOKIE = "pincite_session"
 PUBLIC = frozenset({"/healthz", "/readyz", "/login", "/login.js", "/plain.css", "/api/v1/session", "/favicon.ico"})
-_OURS = ("/api/", "/v1/", "/mcp", "/docs", "/login", "/plain.css", "/healthz", "/readyz")
+_OURS = ("/api/", "/v1/", "/mcp", "/docs", "/login", "/plain.css", "/healthz", "/readyz", "/metrics")
 _UPLOAD = ("POST", "/api/v1/documents")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _PATIENCE = 30.0  # seconds that the next part of a body may take
 _KEY = "pincite.caller"
+_GONE = 499  # what is counted where a client left before it was answered
 
 # Gradio's page needs inline scripts and styles, and makes functions from text.
 _PAGE_POLICY = (
@@ -112,7 +114,21 @@ class Guard:
             await receive()
             await send({"type": "websocket.close", "code": 1008})
         else:
-            await self._http(scope, receive, _with_headers(scope, send))
+            await self._counted(scope, receive, _with_headers(scope, send))
+
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began, status, seconds = perf_counter(), _GONE, 0.0
+
+        async def sending(message: Message) -> None:
+            nonlocal status, seconds
+            if message["type"] == "http.response.start":
+                status, seconds = message["status"], perf_counter() - began
+            await send(message)
+
+        try:
+            await self._http(scope, receive, sending)
+        finally:
+            self._service.watch.request(scope, status, seconds or perf_counter() - began)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, path = Headers(scope=scope), scope["path"]
