@@ -20,6 +20,7 @@ import uvicorn
 
 from index.library import Index
 from ui.accounts import Accounts
+from ui.connections import Impatient
 from ui.server import create_app
 from ui.settings import Settings
 from ui.state import State
@@ -82,7 +83,7 @@ def served(index: Path, **settings: object) -> Iterator[str]:
     app = create_app(Settings.model_validate({"index": index, "page": False, "reader": "similarity", **settings}))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(
-            uvicorn.Config(app, log_level="error", server_header=False, timeout_graceful_shutdown=5)
+            uvicorn.Config(app, http=Impatient, log_level="error", server_header=False, timeout_graceful_shutdown=5)
         )
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()

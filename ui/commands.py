@@ -50,6 +50,7 @@ def run(settings: Any) -> None:  # noqa: ANN401  Settings, imported only by who 
 
     import uvicorn
 
+    from ui.connections import Impatient
     from ui.server import create_app
     from ui.watch import to_standard_error
 
@@ -63,6 +64,7 @@ def run(settings: Any) -> None:  # noqa: ANN401  Settings, imported only by who 
         ) from error
     config = uvicorn.Config(
         app,
+        http=Impatient,
         log_config=None,  # its own errors go where ours go
         log_level="warning",
         access_log=False,  # its lines hold what people search for

@@ -58,7 +58,7 @@ class Settings(BaseSettings):
     rate: int = Field(default=6000, ge=1)
     ask_rate: int = Field(default=600, ge=1)
     workers: int = Field(default=2, ge=1, le=64)
-    waiting: int = Field(default=64, ge=0)
+    waiting: int = Field(default=256, ge=0)
     upload_limit: int = Field(default=64 * 1024 * 1024, ge=1024)
     body_limit: int = Field(default=2 * 1024 * 1024, ge=1024)
     session_days: float = Field(default=14, gt=0)
