@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from index.errors import EncoderError
 from index.library import Retrieved
 from rag.models import Evidence
 from rag.question import Question
@@ -61,6 +63,9 @@ class Trained:
     def _session(self) -> onnxruntime.InferenceSession:
         import onnxruntime
 
+        trees = (_WEIGHTS / "reader.onnx").read_bytes()
+        if hashlib.sha256(trees).hexdigest() != json.loads((_WEIGHTS / "scores.json").read_text())["sha256"]:
+            raise EncoderError("the trained reader's file is not the one that was measured: reinstall pincite")
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
-        return onnxruntime.InferenceSession(str(_WEIGHTS / "reader.onnx"), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(trees, options, providers=["CPUExecutionProvider"])
