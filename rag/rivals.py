@@ -10,8 +10,8 @@ from index.terms import term, terms, words
 _ALIKE = 0.8  # share of the shorter sentence's words that are in the longer one, from which on they say one thing
 _COUNTS = """one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
 eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand million billion half third
-quarter twice once noon midnight monday tuesday wednesday thursday friday saturday sunday january february march april may
-june july august september october november december
+quarter twice once noon midnight monday tuesday wednesday thursday friday saturday sunday january february march april
+may june july august september october november december
 один два три четыре пять шесть семь восемь девять десять двадцать тридцать сорок пятьдесят сто тысяча миллион"""
 _NUMBERS = frozenset(term(word) for word in _COUNTS.split())
 _DENIALS = frozenset(term(word) for word in "not no never none neither without cannot не нет ни никогда без".split())

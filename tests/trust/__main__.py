@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from index.errors import PinciteError
-from tests.trust import load
+from tests.trust import access, fuzz, load, supply
 from tests.trust.trial import Finding, Kept, Trial, read, write
 
 _ROOT = Path(__file__).parents[2]
@@ -20,7 +20,7 @@ FINDINGS, PAGE = _ROOT / "docs" / "trust.json", _ROOT / "docs" / "trust.md"
 
 def trials() -> list[Trial]:
     """Every trial there is, in the order of the page."""
-    return [*load.TRIALS]
+    return [*access.TRIALS, *fuzz.TRIALS, *supply.TRIALS, *load.TRIALS]
 
 
 def main() -> int:

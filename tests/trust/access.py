@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import httpx
 
@@ -44,7 +44,7 @@ ANSWERS = (
     ("GET", "/api/v1/answers/{}/citations/999", None),
     ("POST", "/api/v1/answers/{}/feedback", {"value": "up"}),
 )
-DOCUMENTS = (
+DOCUMENTS: tuple[tuple[str, str, dict[str, Any] | None], ...] = (
     ("GET", "/api/v1/documents/{}", None),
     ("DELETE", "/api/v1/documents/{}", None),
     ("PUT", "/api/v1/documents/{}/groups", {"groups": []}),
@@ -92,7 +92,7 @@ def counted() -> Iterator[Counter[str]]:
     looks: Counter[str] = Counter()
 
     def counting(kind: type, name: str) -> Callable[..., Any]:
-        real = getattr(kind, name)
+        real: Callable[..., Any] = getattr(kind, name)
 
         def look(self: object, *given: object) -> Any:
             looks[f"{kind.__name__}.{name}"] += 1
@@ -190,8 +190,8 @@ def guessed(folder: Path, tries: int) -> tuple[int, int]:
     looked: list[str] = []
     real = PasswordHasher.verify
 
-    def verify(self: PasswordHasher, hashed: str, password: str) -> bool:
-        looked.append(password)
+    def verify(self: PasswordHasher, hashed: str | bytes, password: str | bytes) -> Literal[True]:
+        looked.append(str(password))
         return real(self, hashed, password)
 
     with accounts(folder) as made:
@@ -206,7 +206,7 @@ def guessed(folder: Path, tries: int) -> tuple[int, int]:
                 return 0
             raise AssertionError("a wrong password opened a session")
 
-        PasswordHasher.verify = verify  # type: ignore[method-assign]
+        PasswordHasher.verify = verify  # type: ignore[assignment, method-assign]
         try:
             with ThreadPoolExecutor(16) as pool:
                 locked = sum(pool.map(guess, range(tries)))
