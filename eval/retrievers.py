@@ -31,16 +31,16 @@ def _reranking(index: Index) -> Retriever:
     """The fused search, its first passages in the order of their best sentence as the trained reader sees it."""
     from rag.learned import Trained
     from rag.question import understand
+    from rag.read import rarities, vectors_of
 
     reader = Trained()
 
     def search(query: str, k: int) -> list[Hit]:
         question = understand(query)
-        vectors = index.encoder.encode([question.text, question.bare])
+        vectors = vectors_of(question, index.encoder)
         found = index.retrieve(query, max(k, _READ), vector=vectors)
-        rarity = dict(zip(question.terms, index.engine.rarity(question.terms), strict=True))
         best: dict[tuple[str, int], float] = {}
-        for e in reader.read(question, found[:_READ], rarity):
+        for e in reader.read(question, found[:_READ], rarities(question, index.engine)):
             best.setdefault((e.document, e.start), e.probability)
 
         def likely(hit: Hit) -> float:

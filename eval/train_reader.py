@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from eval.training import Example, TrainingSet, read
 from index.library import Index, Retrieved
 from rag.question import understand
+from rag.read import rarities
 from rag.signals import NAMES, RISING, signals
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def _signals(training: TrainingSet, index: Index, examples: Sequence[Example], f
         found = [  # the index may hold earlier versions of practice documents
             r for r in index.retrieve(example.question, _DEPTH, vector=vector) if r.document.id in training.documents
         ]
-        rarity = dict(zip(question.terms, index.engine.rarity(question.terms), strict=True))
+        rarity = rarities(question, index.engine)
         library = [r for r in found if _keep(r, example, withheld, chance.random() > dropped)][:_READ]
         alone = [r for r in found if r.document.id == example.document]
         others = list(dict.fromkeys(r.document.id for r in found if r.document.id != example.document))

@@ -28,7 +28,7 @@ from rag.learned import Trained
 from rag.locks import LIKELY, Locked, lock, says
 from rag.models import Answer, Piece, Reason
 from rag.question import Question, is_clear, understand
-from rag.read import Reader, Similarity
+from rag.read import Reader, Similarity, rarities, vectors_of
 from rag.rows import ABOUT_RECEIPT, sums_of_other_years
 
 if TYPE_CHECKING:
@@ -138,14 +138,13 @@ class Assistant:
         locked = Locked([], [])
         composed = Composed([], [], [], [], [])
         if is_clear(understood) and not resolved.choices:
-            vectors = self.index.encoder.encode([understood.text[:20_000], understood.bare[:20_000]])
+            vectors = vectors_of(understood, self.index.encoder)
             clock.lap("encode")
             retrieved = self.index.retrieve(understood.text, PASSAGES, where, within=within, vector=vectors)
             clock.lap("search")
         documents = {r.document.id: r.document for r in retrieved}
         if retrieved:
-            rarity = dict(zip(understood.terms, self.index.engine.rarity(understood.terms), strict=True))
-            evidence = self.reader.read(understood, retrieved, rarity)
+            evidence = self.reader.read(understood, retrieved, rarities(understood, self.index.engine))
             clock.lap("read")
             locked = lock(understood, evidence, documents)
             composed = self._compose(understood, locked, documents)
@@ -185,6 +184,10 @@ class Assistant:
                     yield said
             clock.lap("write")
         yield answer.model_copy(update={"timing_ms": clock.laps()})
+
+    def without_model(self) -> Assistant:
+        """The same assistant with no language model, over the same index; there is nothing of its own to close."""
+        return Assistant(self.index, self.reader)
 
     def why(self, question: str, quote: str, within: frozenset[str] | None = None) -> Why:
         """Why a sentence is shown for a question, or why not; see `rag.why.why`.
@@ -255,7 +258,10 @@ def open(index: str | Path, reader: str | None = None, llm: LlmSettings | None =
 def _writer(settings: LlmSettings | None) -> Writer | None:
     """The writer that the settings name, if any; neither a client nor a model is loaded before it is asked."""
     from rag.llm import Llm, read_settings
-    from rag.writer import Writer
 
     settings = settings or read_settings()
-    return Writer(Llm(settings)) if settings.base_url else None
+    if not settings.base_url:
+        return None
+    from rag.writer import Writer
+
+    return Writer(Llm(settings))

@@ -24,6 +24,7 @@ NUMBER = _any(
     r"\b(?:seventeen|eighteen|nineteen|twenty|thirty|forty|fifty|sixty|dozen|hundred|thousand|million)\b",
     r"\b(?:один|одна|две?|три|четыре|пять|шесть|семь|восемь|девять|десять|двенадцать|сто|тысяч\w*|миллион\w*)\b",
 )
+YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
 DATE = _any(
     r"\b(?:1[0-9]|20)\d{2}\b",
     r"\b(?:January|February|March|April|May|June|July|August|September|October|November|December)\b",
@@ -65,3 +66,8 @@ OF_MONEY = _any(
 PRONOUN = _any(
     r"^\W*(?:it|its|he|she|they|his|her|their|this|these|those)\b", r"^\W*(?:он|она|они|оно|его|её|их|это|эти)\b"
 )
+
+
+def has_number(text: str) -> bool:
+    """Whether a text holds a number, in digits or words, that is not just a year."""
+    return bool(NUMBER.search(YEAR.sub("", text)))

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from index.models import Document
 from index.terms import content_terms
 from rag.claims import is_bait
-from rag.cues import DATE, MONEY, NUMBER, SUPERLATIVE, TOTAL
+from rag.cues import DATE, MONEY, NUMBER, SUPERLATIVE, TOTAL, has_number
 from rag.models import Evidence
 from rag.question import Question
 from rag.scope import scope
 from rag.subject import held
 
 _ASIDE = 0.5
-_YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
 LIKELY = 0.1  # the probability from which a sentence of another period tells that it is only the period that differs
 _NOTED = 50  # of the best sentences, those that are of another period are told in a note
 
@@ -89,7 +87,7 @@ def _fits(question: Question, text: str) -> bool:
     match question.kind:
         case "amount" | "total":
             # A sum is often told without its currency ("28,500 in 2022"), but never by a year alone.
-            return bool(MONEY.search(text) or NUMBER.search(_YEAR.sub("", text)))
+            return bool(MONEY.search(text) or has_number(text))
         case "count":
             return bool(NUMBER.search(text))
         case "date":

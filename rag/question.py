@@ -3,84 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, cast
 
 from index.errors import UsageError
 from index.models import Model
 from index.terms import STOP, content_terms, words
+from rag.kinds import Kind, kind_of
 from rag.periods import Period, periods
 
-Kind = Literal[
-    "person", "list", "amount", "date", "place", "definition", "reason", "yes_no", "comparison", "largest", "count",
-    "total", "fact",
-]  # fmt: skip
-
 LONGEST = 100_000  # characters; a question of more is a document
-
-# Rules in order; the first that matches the question gives the kind.
-_RULES: dict[str, tuple[str, ...]] = {
-    "total": (
-        r"\bin total\b|\btotal (?:amount|sum|value|budget|spending)|\baltogether\b|\bsum of\b|\boverall amount\b",
-        r"\bcombined\b|\bвсего\b|общ(?:ая|ую) сумм|\bв сумме\b|\bв общей сложности\b",
-    ),
-    "comparison": (
-        r"\b(?:more|less|fewer|larger|smaller|higher|lower|bigger|greater|compared?|difference|versus|vs|than)\b",
-        r"\bchanged? (?:from|between)\b|\b(?:increase|decrease)\b|\b(?:больше|меньше|сравн\w+|разниц\w+|чем)\b",
-    ),
-    "largest": (
-        r"\b(?:largest|biggest|highest|most|smallest|lowest|least|top|greatest|maximum|minimum)\b",
-        r"\b(?:наибольш\w+|крупнейш\w+|наименьш\w+|сам(?:ый|ая|ое|ую) (?:больш|крупн|мал)\w+)\b",
-    ),
-    "count": (
-        r"\bhow many\b|\bnumber of\b|\bчисло\b|\bколичество\b",
-        r"\bсколько\b(?!.*\b(?:денег|долларов|тенге|рублей|евро|получ\w+|выдел\w+|стоил\w*|составил\w*))",
-    ),
-    "list": (
-        r"^\W*(?:please\s+)?(?:list|name|enumerate)\b|\b(?:list|name) (?:all|the|every|each)\b",
-        r"\b(?:every|each|all(?: the| of the)?) (?:\w+ )?"
-        r"(?:grantees?|recipients?|organi[sz]ations?|groups?|partners?)\b",
-        r"\bwho (?:all )?(?:received|got|obtained)\b|\bwho (?:was|were|has been|have been|is|are) (?:also )?"
-        r"(?:given|granted|paid|funded|supported|awarded|the (?:grantees|recipients))\b",
-        r"\b(?:which|what) (?:\w+ ){0,2}?(?:organi[sz]ations|groups|grantees|recipients|ngos|projects|partners)\b",
-        r"\bкто получил\w*\b|\bкому\b|\bперечисл\w+|\bсписок\b|\bназови\w*\b|\bкакие (?:организации|группы)\b",
-    ),
-    "amount": (
-        r"\bhow (?:much|large|big)\b|\bamounts?\b|\bsize of\b|\bwhat did .* cost\b|\bwhat sum\b",
-        r"\bwhat (?:did|has|was) .*\b(?:get|receive|granted|awarded|given|paid)\b(?! .*\bfor\b)",
-        r"\b(?:what|which) (?:was|is|were|are)?\s*(?:the )?(?:\w+ )?(?:sum|cost|budget|price|value|funding)\b",
-        r"\bwhat (?:is|was|were) .*\b(?:grant|sum|cost|price|budget|salary|funding)\b(?!.*\bfor\W*$)",
-        r"\bсколько\b|\bсумм\w+\b|\bкаков.*\b(?:размер|бюджет|стоимость)",
-    ),
-    "date": (
-        r"\bwhen\b|\b(?:what|which) (?:date|day|month|year|time)\b|\bhow long\b",
-        r"\bкогда\b|\bв каком (?:году|месяце)\b|\bкакого числа\b",
-    ),
-    "place": (
-        r"\bwhere\b|\b(?:what|which) (?:place|city|country|region|town|venue|location)\b",
-        r"\bгде\b|\bкуда\b|\bв как(?:ом|их) (?:город\w*|стран\w*|регион\w*)",
-    ),
-    "reason": (
-        r"\bwhy\b|\bfor what (?:purpose|reason)\b|\bwhat (?:is|was|were|are) .*\bfor\b\s*\??$",
-        r"\bwhat (?:reason|cause)s?\b|\bпочему\b|\bзачем\b|\bдля чего\b|\bс какой целью\b",
-    ),
-    "definition": (
-        r"^\s*what (?:is|are|was|were) (?:an? |the )?[\w\s\-'\"“”«»()]{1,60}\?*\s*$",
-        r"\bwhat does .* (?:mean|stand for)\b|\bdefine\b|\bчто такое\b",
-    ),
-    "several": (
-        r"\b(?:which|what) (?:(?:of|other|new) )?(?:[\w-]+ ){0,2}?(?!(?:does|was|has|is|this|status|his|its)\b)"
-        r"(?:people|media|[a-z]{3,}s)\b|\blist\b|\bname (?:all|the|every)\b",
-        r"\ball (?:the )?\w+s\b|\bwho (?:all )?(?:received|got|were|are|was awarded|obtained)\b",
-        r"\bкакие\b|\bперечисл\w+|\bсписок\b|\bназови\w*\b|\bкто (?:получил|получили|были)\b|\bкому\b",
-    ),
-    "person": (r"\bwho(?:m|se)?\b|\bкто\b|\bкого\b|\bкем\b|\bчей\b",),
-    "yes_no": (r"^\s*(?:is|are|was|were|do|does|did|has|have|had|can|could|will|would|should)\b|\bли\b",),
-}
-_COMPILED: tuple[tuple[Kind, re.Pattern[str]], ...] = tuple(
-    # "several" is a list too, but only where nothing more telling than a plural was said.
-    (cast("Kind", "list" if kind == "several" else kind), re.compile("|".join(rules), re.IGNORECASE))
-    for kind, rules in _RULES.items()
-)
 
 _CAPITAL = "[A-ZА-ЯЁӘҒҚҢӨҰҮҺІ]"
 _WORD = rf"{_CAPITAL}[\w&.’'-]*"
@@ -136,17 +66,20 @@ def understand(text: str) -> Question:
         raise UsageError(
             f"the question has {len(text):,} characters: ask in at most {LONGEST:,}, or add it as a document"
         )
-    head = text[-400:]  # after a long preamble the question comes last
-    kind: Kind = next((kind for kind, pattern in _COMPILED if pattern.search(head)), "fact")
     asked = periods(text)
     years = {str(year) for period in asked for year in period if year < 9999}
     return Question(
         text=text,
-        kind=kind,
+        kind=kind_of(masked(text[-400:])),  # after a long preamble the question comes last
         terms=tuple(t for t in content_terms(text) if t not in years),
         periods=asked,
         names=_names(text),
     )
+
+
+def masked(text: str) -> str:
+    """A question with every name that does not begin it in one and the same word: what a name says is not asked."""
+    return _NAME.sub(lambda name: "Name" if text[: name.start()].strip() else name[0], text)
 
 
 def _names(text: str) -> tuple[str, ...]:

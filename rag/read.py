@@ -6,6 +6,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
+from index.encode import Encoder
+from index.engine import Engine
 from index.library import Retrieved
 from index.models import Document
 from index.terms import content_terms
@@ -90,6 +95,7 @@ class Similarity:
         return {name: evidence.probability - _probability({**evidence.signals, name: 0.0}) for name in evidence.signals}
 
 
+_READ_OF_IT = 20_000  # characters; the encoder sees far fewer, and need not cut the rest into word pieces
 _STEEPNESS = 12.0
 _EVEN = 0.55
 
@@ -97,6 +103,16 @@ _EVEN = 0.55
 def _probability(signals: Mapping[str, float]) -> float:
     score = 0.5 * signals["cosine"] + 0.25 * signals["terms told"] + 0.25 * signals["terms around"]
     return 1 / (1 + math.exp(-_STEEPNESS * (score - _EVEN)))
+
+
+def vectors_of(question: Question, encoder: Encoder) -> NDArray[np.float32]:
+    """The vectors of a question and of the question without its names and years: float32 of shape (2, dim)."""
+    return encoder.encode([question.text[:_READ_OF_IT], question.bare[:_READ_OF_IT]])
+
+
+def rarities(question: Question, engine: Engine) -> dict[str, float]:
+    """How rare each term of a question is in an index; see `Engine.rarity`."""
+    return dict(zip(question.terms, engine.rarity(question.terms), strict=True))
 
 
 def candidates(retrieved: Sequence[Retrieved]) -> list[Candidate]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from rag.names import mentions, recipients, renamings, same
 from rag.periods import Periods, agree, periods
 from rag.question import Question
 from rag.scope import Scoped, scope
+from rag.subject import lead
 from rag.verify import CURRENCY, currencies
 
 _NAME = re.compile(
@@ -146,12 +148,6 @@ def known_as(document: Document) -> list[tuple[str, str]]:
     )
 
 
-def lead(document: Document, length: int = 700) -> str:
-    """The words in which a document says what it is about."""
-    kept = [document.text[b.start : b.end] for b in document.blocks if b.kind not in ("leftover", "row", "footnote")]
-    return "\n".join((document.title or "", document.publisher or "", *kept))[:length]
-
-
 def _from_tables(
     question: Question, document: Document, wanted: tuple[set[str], set[str]]
 ) -> Iterable[tuple[Entry, bool]]:
@@ -245,13 +241,15 @@ def sums_of_other_years(question: Question, documents: Iterable[Document]) -> li
     named = [set(content_terms(name)) for name in question.names]
     found: list[tuple[Document, Span]] = []
     for document in documents:
-        spoken_of: list[tuple[int, frozenset[str]]] = []
+        near: deque[_Told] = deque()
         for told in _told(document):
-            spoken_of.append((told.span.end, told.held))
-            near = frozenset().union(*(held for end, held in spoken_of if end > told.span.start - _NEAR))
-            other = told.scoped.agreement(question.periods) == "contradicted"
-            if told.money and other and any(name <= near for name in named):
-                found.append((document, told.span))
+            near.append(told)
+            while near[0].span.end <= told.span.start - _NEAR:
+                near.popleft()
+            if told.money and told.scoped.agreement(question.periods) == "contradicted":
+                spoken_of = frozenset().union(*(each.held for each in near))
+                if any(name <= spoken_of for name in named):
+                    found.append((document, told.span))
     return found
 
 

@@ -6,7 +6,6 @@ tree can tell from any value.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
@@ -18,14 +17,13 @@ from numpy.typing import NDArray
 from index.library import Retrieved
 from index.models import Document
 from index.terms import STOP, content_terms, term, terms, words
-from rag.cues import CAUSE, DATE, DEFINES, LEANS, MONEY, NUMBER, PLACE
+from rag.cues import CAUSE, DATE, DEFINES, LEANS, MONEY, NUMBER, PLACE, has_number
 from rag.question import Question
 from rag.read import Candidate, candidates
 from rag.scope import scope
 from rag.subject import about, held
 
 _BEGINNING = 5  # letters
-_YEAR = re.compile(r"\b(?:1[5-9]|20)\d\d\b")
 _AGREEMENT = {"told": 2.0, "inherited": 1.0, "unknown": 0.0, "contradicted": -1.0}
 NAMES: tuple[str, ...] = (
     "cosine", "passage cosine", "lexical place", "vector place", "lexical share",
@@ -141,7 +139,7 @@ def signals(
             _share(dict.fromkeys(named, 1.0), own | given) if named else nan,
             _share(dict.fromkeys(named, 1.0), held(c.document)) if named else nan,
             _share(wanted, held(c.document)),
-            float(bool(NUMBER.search(_YEAR.sub("", c.text)))),
+            float(has_number(c.text)),
             c.bare,
             c.bare - best_bare,
             _loosely(rest, own) if rest else nan,

@@ -20,8 +20,17 @@ def held(document: Document) -> frozenset[str]:
 @per_document
 def about(document: Document) -> frozenset[str]:
     """The terms of a document's title, publisher, file name and first lines: what its sentences need not repeat."""
-    kept = [document.text[b.start : b.end] for b in document.blocks if b.kind not in ("leftover", "row", "footnote")]
-    return frozenset(content_terms(f"{_named(document)} {' '.join(kept)[:_LEAD]}"))
+    return frozenset(content_terms(f"{_named(document)} {' '.join(_opening(document))[:_LEAD]}"))
+
+
+def lead(document: Document, length: int = 700) -> str:
+    """The words in which a document says what it is about, a line for each block, at most ``length`` characters."""
+    return "\n".join((document.title or "", document.publisher or "", *_opening(document)))[:length]
+
+
+def _opening(document: Document) -> list[str]:
+    """The texts of a document's blocks that are its own prose."""
+    return [document.text[b.start : b.end] for b in document.blocks if b.kind not in ("leftover", "row", "footnote")]
 
 
 def _named(document: Document) -> str:

@@ -10,6 +10,7 @@ from rag.assistant import PASSAGES, Assistant
 from rag.locks import barred
 from rag.models import Citation, Evidence
 from rag.question import Question, understand
+from rag.read import rarities, vectors_of
 from rag.scope import scope
 
 _DEPTH = 1000  # passages among which a sentence's own is looked for
@@ -39,12 +40,14 @@ class Why(Model):
     """The way of one sentence through a question.
 
     Attributes:
+        document: the id of the document that holds the sentence.
         start, end: the sentence in the document's text.
         contributions: what the probability would lose without each signal, the largest first.
         shown: whether the answer cites it.
     """
 
     question: str
+    document: str
     source: str
     start: int
     end: int
@@ -67,14 +70,13 @@ def why(assistant: Assistant, text: str, quote: str, within: frozenset[str] | No
     """
     question = understand(text)
     document, place = _find(assistant, quote, within)
-    vectors = assistant.index.encoder.encode([question.text[:20_000], question.bare[:20_000]])
+    vectors = vectors_of(question, assistant.index.encoder)
     found = assistant.index.retrieve(question.text, _DEPTH, within=within, vector=vectors)
     rank = next((n for n, r in enumerate(found, 1) if _holds(r, document, place)), None)
     steps = _ranks(found[rank - 1] if rank else None, rank, PASSAGES)
     evidence: Evidence | None = None
     if rank and rank <= PASSAGES:
-        rarity = dict(zip(question.terms, assistant.index.engine.rarity(question.terms), strict=True))
-        read = assistant.reader.read(question, found[:PASSAGES], rarity)
+        read = assistant.reader.read(question, found[:PASSAGES], rarities(question, assistant.index.engine))
         order = next(n for n, e in enumerate(read, 1) if e.document == document.id and _overlap(e, place))
         evidence = read[order - 1]
         steps.append(_evidence(evidence, order, len(read)))
@@ -82,12 +84,13 @@ def why(assistant: Assistant, text: str, quote: str, within: frozenset[str] | No
         enough = evidence.probability >= assistant.reader.threshold
         told = f"its probability is {evidence.probability:.2f}, and {assistant.reader.threshold:.2f} is needed"
         steps.append(Step(name="threshold", passed=enough, told=told, value=assistant.reader.threshold))
-    answer = Assistant(assistant.index, assistant.reader).ask(text, within=within)  # no model has a say in it
+    answer = assistant.without_model().ask(text, within=within)  # no model has a say in it
     cited = [c.number for c in answer.citations if c.document == document.id and _overlap(c, place)]
     told = f"the answer cites it as [{cited[0]}]" if cited else _not_shown(answer.reason, bool(answer.rows))
     steps.append(Step(name="shown", passed=bool(cited), told=told))
     return Why(
         question=question.text,
+        document=document.id,
         source=document.source,
         start=place.start,
         end=place.end,
@@ -112,7 +115,12 @@ def _find(assistant: Assistant, quote: str, within: frozenset[str] | None) -> tu
             for unit in units:
                 if words in " ".join(document.text[unit.start : unit.end].split()).casefold():
                     return document, Span(unit.start, unit.end)
-    raise UsageError(f"no sentence holds {quote!r}: copy some of its words from `pincite show`")
+    raise UsageError(no_such_sentence(quote))
+
+
+def no_such_sentence(quote: str) -> str:
+    """What is said where no sentence that may be seen holds a quote."""
+    return f"no sentence holds {quote!r}: copy some of its words from `pincite show`"
 
 
 def _holds(found: Retrieved, document: Document, place: Span) -> bool:

@@ -45,6 +45,17 @@ def visit(chromium, site):
         yield open_page
 
 
+@pytest.fixture(scope="module")
+def lite(tmp_path_factory: pytest.TempPathFactory):
+    """Milvus Lite's server on loopback, one for a file of tests."""
+    from tests.engines import Lite
+
+    server = Lite(tmp_path_factory.mktemp("lite") / "data")
+    server.start()
+    yield server
+    server.kill()
+
+
 @pytest.fixture
 def seeds() -> Path:
     """The five scraped articles; they lie beside the project and are not part of it."""

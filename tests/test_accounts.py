@@ -374,6 +374,9 @@ def test_the_same_text_from_two_sides(place):
     hits = ella.post("/api/v1/search", json={"query": HIDDEN}).text
     assert "found.txt" in hits
     assert "secret.txt" not in hits
+    why = ella.post("/api/v1/why", json={"question": "What is hidden?", "quote": HIDDEN}).json()
+    assert (why["document"], why["source"]) == (document, "found.txt")
+    assert rita.post("/api/v1/why", json={"question": "What is hidden?", "quote": HIDDEN}).status_code == 422
     assert HIDDEN not in ask(rita).text
     assert ella.delete(f"/api/v1/documents/{document}").status_code == 204
     assert ella.get(f"/api/v1/documents/{document}").status_code == 404

@@ -138,3 +138,15 @@ def test_a_follow_up_is_read_in_the_light_of_the_answer_before_it(assistant):
     assert answer.understood == "How much did Vlast Media Group receive in 2020?"
     assert "$236,000" not in answer.text
     assert assistant.ask("Who is Konstantin Blokhin?", history=[first]).understood is None
+
+
+def test_what_is_said_under_a_heading_that_a_question_names(tmp_path, encoder):
+    (tmp_path / "delta.md").write_text(
+        "# Delta Radio\n\nDelta Radio is invented. It went on air in 1999.\n\n## Grants\n\n"
+        "In 2021 Delta Radio received $250,000 from the Kestrel Fund.\n"
+    )
+    with rag.Assistant(Index(tmp_path / "index", encoder), READERS["trained"]()) as assistant:
+        assistant.add(tmp_path / "delta.md")
+        answer = assistant.ask("What does “Delta Radio” say about “Grants”?")
+        assert [c.quote for c in answer.citations] == ["In 2021 Delta Radio received $250,000 from the Kestrel Fund."]
+        assert assistant.ask("What does “Delta Radio” say about “Bridges”?").status == "refused"

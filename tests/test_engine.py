@@ -23,7 +23,7 @@ from index.split import split
 from index.store import DATABASE
 from index.terms import terms
 from tests.conftest import document
-from tests.engines import DIM, WORDS, AgainstDictionary, Lite, entry, sources, vector
+from tests.engines import DIM, WORDS, AgainstDictionary, entry, sources, vector
 from tests.standalone import Standalone
 
 FILTERED = [
@@ -47,14 +47,6 @@ def add_for_filters(engine):
     engine.upsert(entry("amber", publisher="RT", published="2021-05-01", language="en"))
     engine.upsert(entry("birch", publisher="Vlast", published="2022-05-01", language="ru"))
     engine.upsert(entry("cedar", "folder/cedar.txt"))
-
-
-@pytest.fixture(scope="module")
-def lite(tmp_path_factory):
-    server = Lite(tmp_path_factory.mktemp("lite") / "data")
-    server.start()
-    yield server
-    server.kill()
 
 
 @pytest.fixture(scope="module")

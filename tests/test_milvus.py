@@ -22,14 +22,6 @@ from tests.engines import DIM, WORDS, AgainstDictionary, Forwarder, Lite, Preten
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="module")
-def lite(tmp_path_factory):
-    server = Lite(tmp_path_factory.mktemp("lite") / "data")
-    server.start()
-    yield server
-    server.kill()
-
-
 @pytest.fixture
 def name():
     return f"x{uuid.uuid4().hex}"

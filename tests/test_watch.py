@@ -170,7 +170,7 @@ def test_what_everybody_does_is_noted(site):
     rows = list(reversed(noted(ada, document=id_)))
     assert [(row["user"], row["action"]) for row in rows] == [
         ("ed", "add"), ("ed", "share"), ("rita", "answer"), ("rita", "read"), ("rita", "read"), ("rita", "search"),
-        ("ed", "remove"),
+        ("rita", "read"), ("ed", "remove"),
     ]  # fmt: skip
     assert rows[0]["detail"] == {"outcome": "added", "groups": "board"}
     assert (rows[1]["subject"], rows[1]["detail"]) == ("tide.txt", {"groups": ""})

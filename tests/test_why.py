@@ -66,10 +66,3 @@ def test_words_that_stand_nowhere(assistant: rag.Assistant) -> None:
         assistant.why(QUESTION, "the moon")
     with pytest.raises(UsageError, match="the quote is empty"):
         assistant.why(QUESTION, " ")
-
-
-def test_what_is_said_under_a_heading(assistant: rag.Assistant) -> None:
-    answer = assistant.ask("What does “Delta Radio” say about “Grants”?")
-    assert answer.status == "answered"
-    assert "In 2021 Delta Radio received $250,000 from the Kestrel Fund." in [c.quote for c in answer.citations]
-    assert assistant.ask("What does “Delta Radio” say about “Bridges”?").status == "refused"

@@ -15,7 +15,7 @@ import click
 from index.errors import PinciteError, UsageError
 from ui.audit import from_the_shell
 from ui.commands import audit, key, mcp, models, serve, user
-from ui.options import Command, chosen, index_option, json_option, model_options, no_model_option
+from ui.options import Command, chosen, index_option, json_option, model_options, no_model_option, reader_option
 
 if TYPE_CHECKING:
     from index.library import Index, Mode
@@ -135,7 +135,7 @@ def show(document: str, folder: Path | None, as_json: bool) -> None:
 @click.argument("question")
 @index_option
 @_where_option
-@click.option("--reader", default=None, help="Which reader proposes evidence: trained, if left out, or similarity.")
+@reader_option
 @model_options
 @no_model_option
 @json_option
@@ -160,7 +160,7 @@ def ask(
 @click.argument("question")
 @click.argument("quote")
 @index_option
-@click.option("--reader", default=None, help="Which reader proposes evidence: trained, if left out, or similarity.")
+@reader_option
 @json_option
 def why(question: str, quote: str, folder: Path | None, reader: str | None, as_json: bool) -> None:
     """Tell why the sentence that holds the words QUOTE is shown for a QUESTION, or what stopped it."""

@@ -14,7 +14,7 @@ import click
 
 from index.errors import PinciteError, StoreError
 from ui.audit import Action, Audit
-from ui.options import chosen, index_option, json_option, model_options
+from ui.options import chosen, index_option, json_option, model_options, reader_option
 
 if TYPE_CHECKING:
     from ui.accounts import Accounts, User
@@ -28,7 +28,7 @@ _ROLES = ("reader", "editor", "admin")
 @click.option("--host", default=None, help="The address to listen on; 127.0.0.1 if left out.")
 @click.option("--port", default=None, type=click.IntRange(0, 65535), help="The port; 0 takes a free one.")
 @click.option("--page/--no-page", default=None, help="Whether the browser page is served beside the API.")
-@click.option("--reader", default=None, help="Which reader proposes evidence; the best one if left out.")
+@reader_option
 @model_options
 def serve(
     folder: Path | None,

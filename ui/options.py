@@ -24,6 +24,17 @@ def index_option(command: Command) -> Command:
     return option(command)
 
 
+def reader_option(command: Command) -> Command:
+    """``--reader``."""
+    option = click.option(
+        "--reader",
+        default=None,
+        metavar="NAME",
+        help="Which reader proposes evidence: trained, if left out, or similarity. Also PINCITE_READER.",
+    )
+    return option(command)
+
+
 def json_option(command: Command) -> Command:
     """``--json``."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)

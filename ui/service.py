@@ -17,7 +17,7 @@ from index.library import Mode
 from index.models import Hit
 from rag.models import Answer, Piece
 from rag.question import LONGEST
-from rag.why import Why
+from rag.why import Why, no_such_sentence
 from ui.accounts import Accounts
 from ui.audit import Audit
 from ui.library import GONE, Library, around
@@ -278,21 +278,23 @@ class Service:
         if len(question) > LONGEST or len(quote) > LONGEST:
             raise UsageError(f"a question and a quote take {LONGEST:,} characters each: shorten them")
         found = await self._thinking.run(self._why, caller, question, quote)
-        await self.desk.run(self.audit.note, caller.name, "read", found.source)
+        await self.desk.run(self.audit.note, caller.name, "read", found.source, [found.document])
         return found
 
     def _why(self, caller: Caller, question: str, quote: str) -> Why:
-        return self._assistant.why(question, quote, self._sharing.sight(caller).within)
+        found = self._assistant.why(question, quote, self._sharing.sight(caller).within)
+        after = self._sharing.sight(caller)  # sharing may have changed while it was looked for
+        if not after.sees(found.document):
+            raise UsageError(no_such_sentence(quote))
+        return found.model_copy(update={"source": after.name(found.document, found.source)})
 
     async def try_out(self, caller: Caller, question: str) -> Answer:
         """The answer to a question of our own making: it is not kept, and no language model words it."""
         return await self._thinking.run(self._try_out, caller, question)
 
     def _try_out(self, caller: Caller, question: str) -> Answer:
-        from rag.assistant import Assistant
-
         sight = self._sharing.sight(caller)
-        return sight.answer(Assistant(self._assistant.index, self._assistant.reader).ask(question, within=sight.within))
+        return sight.answer(self._assistant.without_model().ask(question, within=sight.within))
 
     # answers
 
