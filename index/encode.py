@@ -204,8 +204,15 @@ def _compile(folder: Path, path: Path) -> None:
     """Export the transformer to ONNX and check it against torch on a few texts."""
     import warnings
 
+    from safetensors import SafetensorError, safe_open
+
+    unreadable = f"the model in {folder} cannot be read: fetch it again"
+    try:
+        with safe_open(folder / "model.safetensors", framework="numpy"):  # a pickle is refused here
+            pass
+    except (SafetensorError, OSError) as error:
+        raise EncoderError(unreadable) from error
     import torch  # seconds to import, and needed once in the life of a machine
-    from safetensors import SafetensorError
     from transformers import AutoModel
     from transformers.utils import logging
 
@@ -223,10 +230,10 @@ def _compile(folder: Path, path: Path) -> None:
             hidden = self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
             return cast(torch.Tensor, hidden)
 
-    try:  # nothing but numbers is read: a pickle is refused, and no code of the model's own is run
+    try:  # nothing but numbers is read, and no code of the model's own is run
         held = AutoModel.from_pretrained(folder, use_safetensors=True, trust_remote_code=False, local_files_only=True)
     except (SafetensorError, OSError, ValueError) as error:
-        raise EncoderError(f"the model in {folder} cannot be read ({type(error).__name__}): fetch it again") from error
+        raise EncoderError(unreadable) from error
     model = Tokens(held).eval()  # as a whole: export restores the wrapper's mode on everything inside it
     tokenizer = _tokenizer(folder)
     tokenizer.enable_padding()

@@ -60,9 +60,10 @@ def models_of_pickle(folder: Path) -> list[str]:
     for how, harm in planted(mark).items():
         for name in ("model.safetensors", "pytorch_model.bin", "model.pkl"):
             place = folder / "model"
-            shutil.copytree(default_model(), place)
-            if name != "model.safetensors":
-                (place / "model.safetensors").unlink()
+            place.mkdir()
+            for file in default_model().iterdir():
+                if file.name != "model.safetensors":
+                    (place / file.name).symlink_to(file)
             (place / name).write_bytes(harm)
             try:
                 Encoder(place)
