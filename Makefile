@@ -10,13 +10,13 @@ INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 setup: .venv/installed
 
 # Where there is a lock for the platform, every file but torch's is checked against its SHA-256; elsewhere only the
-# versions are the tested ones.
+# versions are the tested ones. The warnings are setuptools', about folders that hold data and no code.
 .venv/installed: pyproject.toml constraints.txt $(wildcard locks/*.txt)
 	$(PYTHON) -m venv .venv
 	lock=$$($(PYTHON) locks/make.py --name); if [ -f $$lock ]; then \
 		$(INSTALL) --require-hashes --no-deps --requirement $$lock && \
 		$(INSTALL) --constraint constraints.txt torch && \
-		$(INSTALL) --no-deps --no-build-isolation --editable . ; \
+		PYTHONWARNINGS=ignore $(INSTALL) --no-deps --no-build-isolation --editable . ; \
 	else \
 		echo "there is no $$lock: digests are not checked" >&2; \
 		$(INSTALL) --constraint constraints.txt torch && \
