@@ -8,6 +8,9 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from index.errors import UsageError
 from index.filters import Where
 from index.library import Index, Mode, Retrieved
@@ -26,6 +29,7 @@ from rag.compose import (
 from rag.conversation import Resolved, resolve, turns
 from rag.learned import Trained
 from rag.locks import LIKELY, Locked, lock, says
+from rag.members import members
 from rag.models import Answer, Piece, Reason
 from rag.question import Question, is_clear, understand
 from rag.read import Reader, Similarity, rarities, vectors_of
@@ -147,7 +151,7 @@ class Assistant:
             evidence = self.reader.read(understood, retrieved, rarities(understood, self.index.engine))
             clock.lap("read")
             locked = lock(understood, evidence, documents)
-            composed = self._compose(understood, locked, documents)
+            composed = self._compose(understood, locked, documents, vectors)
         reason: Reason | None = None
         if not composed.claims:
             reason = (
@@ -204,12 +208,19 @@ class Assistant:
 
         return why(self, question, quote, within)
 
-    def _compose(self, question: Question, locked: Locked, documents: Mapping[str, Document]) -> Composed:
+    def _compose(
+        self,
+        question: Question,
+        locked: Locked,
+        documents: Mapping[str, Document],
+        vectors: NDArray[np.float32],
+    ) -> Composed:
         """Rows where what was given to whom is asked and the documents list it, else the sentences that stand."""
         good = [e for e in locked.evidence if e.probability >= self.reader.threshold]
-        if ABOUT_RECEIPT.search(question.text):
+        named = members(question, documents.values(), self.index, vectors) if question.kind == "list" else []
+        if named or ABOUT_RECEIPT.search(question.text):
             answered = any(says(question, documents[e.document].text[e.start : e.end]) for e in good)
-            listed = from_lists(question, list(documents.values()), answered)
+            listed = from_lists(question, list(documents.values()), answered, named)
             if listed:
                 return listed
         return from_section(question, list(documents.values())) or from_sentences(question, good, documents)

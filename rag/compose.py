@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import combinations, takewhile
+from itertools import combinations, groupby, takewhile
 from typing import NamedTuple
 
 from index.library import Retrieved
@@ -13,10 +13,12 @@ from index.split import sentences
 from index.terms import content_terms
 from rag.compute import computed
 from rag.cues import PRONOUN
+from rag.members import Member
 from rag.models import Citation, Claim, Evidence, Nearest, Note, Reason, Rejected, Row
 from rag.question import Question, is_clear
 from rag.rivals import alike, rivals
-from rag.rows import Entry, entries, known_as, merged
+from rag.rows import Entry, entries, known_as, merged, sums_in
+from rag.scope import scope
 from rag.verify import Draft, cite, verify
 
 _MOST_FACTS = 3
@@ -125,17 +127,23 @@ def _announced(document: Document, place: Span) -> list[Span]:
     return [Span(b.start, b.end) for b in takewhile(lambda block: block.kind in ("item", "row"), following)]
 
 
-def from_lists(question: Question, documents: Sequence[Document], answered: bool) -> Composed | None:
+def from_lists(
+    question: Question, documents: Sequence[Document], answered: bool, named: Sequence[Member] = ()
+) -> Composed | None:
     """What the tables and the recipients named in whole documents tell; ``None`` where sentences answer better.
 
     Args:
         question: about who was given what.
         documents: each is gone through from beginning to end.
         answered: whether a sentence answers already; then a number is only worked out where a comparison is asked for.
+        named: names in running text that are likely members of the list asked for.
     """
     aliases = [pair for document in documents for pair in known_as(document)]
     inside, _ = entries(question, documents, aliases)
     groups = merged(inside, aliases)
+    if question.kind == "list" and len(groups) < 2:  # what the rules find is right more often than what is learned
+        likely = merged(_entries_of(named), aliases)
+        groups = likely if len(likely) > 1 else groups
     match question.kind:
         case "list" if len(groups) > 1:
             return from_entries(groups)
@@ -155,6 +163,22 @@ def from_lists(question: Question, documents: Sequence[Document], answered: bool
             return composed._replace(claims=[*claims, *composed.claims]) if claims else None
         case _:
             return None
+
+
+def _entries_of(named: Sequence[Member]) -> list[Entry]:
+    """An entry for each name; a sum is its own where its sentence tells one for each name in it."""
+    found = []
+    for _, together in groupby(named, key=lambda member: (member.document.id, member.span)):
+        names = list(together)
+        document, span = names[0].document, names[0].span
+        sums = sums_in(" ".join(document.text[span.start : span.end].split()))
+        own = sums if len(sums) == len(names) else [None] * len(names)
+        period = ", ".join(map(str, scope(document).of(*span).holding)) or None
+        found += [
+            Entry(member.name, amount, period, None, document, (span,), False)
+            for member, amount in zip(names, own, strict=True)
+        ]
+    return found
 
 
 def _one_a_year(group: Sequence[Entry]) -> list[Entry]:

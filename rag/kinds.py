@@ -111,9 +111,10 @@ def is_russian(text: str) -> bool:
 def kind_of(text: str) -> Kind:
     """The likeliest kind of a question whose names are masked: multinomial logistic regression over its `marks`.
 
-    Of Russian questions there is too little to learn from; there the rules decide.
+    Of Russian questions there is too little to learn from; there the rules decide, and of totals, which are worked out
+    where nobody tells them.
     """
-    if is_russian(text):
+    if is_russian(text) or by_rule(text) == "total":
         return by_rule(text)
     model = _model()
     scores = list(model.bias)

@@ -6,13 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from index.models import Document
-from index.terms import content_terms
 from rag.claims import is_bait
 from rag.cues import DATE, MONEY, NUMBER, SUPERLATIVE, TOTAL, has_number
 from rag.models import Evidence
 from rag.question import Question
 from rag.scope import scope
-from rag.subject import held
+from rag.subject import speaks_of
 
 _ASIDE = 0.5
 LIKELY = 0.1  # the probability from which a sentence of another period tells that it is only the period that differs
@@ -61,7 +60,7 @@ def barred(question: Question, document: Document, e: Evidence) -> str | None:
         return "it is a heading, which names a subject but states nothing"
     if not _fits(question, text):
         return f"it holds nothing of the kind asked for ({question.kind})"
-    if not _speaks_of(question, held(document)):
+    if not speaks_of(question.names, document):
         return f"its document does not name {' and '.join(question.names)}"
     return None
 
@@ -94,11 +93,3 @@ def _fits(question: Question, text: str) -> bool:
             return bool(DATE.search(text) or NUMBER.search(text))
         case _:
             return True
-
-
-def _speaks_of(question: Question, terms: frozenset[str]) -> bool:
-    """Whether a document holds the words of at least half of a question's names, of those that are in its script."""
-    latin = any(t.isascii() and t.isalpha() for t in terms)
-    names = [set(content_terms(name)) for name in question.names]
-    names = [name for name in names if name and all(t.isascii() for t in name) == latin]
-    return not names or sum(name <= terms for name in names) * 2 >= len(names)

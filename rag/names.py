@@ -142,7 +142,7 @@ def same(one: str, other: str) -> bool:
     >>> same("Vlast Media Group LLP", "Vlast Media Group"), same("IRI", "International Republican Institute")
     (True, True)
     """
-    a, b = _key(one), _key(other)
+    a, b = key(one), key(other)
     if not a or not b:
         return False
     small, large = sorted((a, b), key=len)
@@ -151,7 +151,8 @@ def same(one: str, other: str) -> bool:
     return any(len(x) > 1 and x.isupper() and acronym(y).endswith(x) for x, y in ((one, other), (other, one)))
 
 
-def _key(name: str) -> frozenset[str]:
+def key(name: str) -> frozenset[str]:
+    """The terms by which a name is told from others."""
     return frozenset(t for t in terms(name) if t not in STOP and t not in _LEGAL)
 
 

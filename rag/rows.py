@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
-from index.models import Block, Document, Span
+from index.models import Document, Span
 from index.split import sentences
 from index.terms import content_terms, term, terms
 from rag.cues import LEANS, MONEY
@@ -16,7 +16,7 @@ from rag.names import mentions, recipients, renamings, same
 from rag.periods import Periods, agree, periods
 from rag.question import Question
 from rag.scope import Scoped, scope
-from rag.subject import lead
+from rag.subject import headings, lead
 from rag.verify import CURRENCY, currencies
 
 _NAME = re.compile(
@@ -78,7 +78,8 @@ def entries(
 ) -> tuple[list[Entry], list[Entry]]:
     """All entries of the documents for a question, and those that are of another period than the one asked for.
 
-    A name in the question is what a document is about (who gives), or an entry's own: then only that entry counts.
+    A name in the question is what a document is about (who gives), or an entry's own: then only that entry counts. Any
+    other one must be told beside an entry or in a heading over it.
 
     Args:
         question: what is asked.
@@ -98,10 +99,13 @@ def entries(
         others = [f for f in found if not any(one(name, f[0].name, aliases) for name in givers)]
         if len(givers) < len(own) or (question.kind != "amount" and len(others) > 1):
             found, own = others, [name for name in own if name not in givers]
-        if all(name in own or _is_about(name, about) for name in question.names):
-            for entry, fits in found:
-                if not own or any(one(name, entry.name, aliases) for name in own):
-                    (inside if fits else outside).append(entry)
+        # Any other name narrows the list down, as a country or a programme does, so it must be told with the entry.
+        narrowing = [name for name in question.names if name not in own and not _is_about(name, about)]
+        narrow = {t for name in narrowing for t in terms(name)}
+        for entry, fits in found:
+            is_asked = not own or any(one(name, entry.name, aliases) for name in own)
+            if is_asked and (not narrow or narrow <= _around(entry)):
+                (inside if fits else outside).append(entry)
     return inside, outside
 
 
@@ -110,6 +114,17 @@ def one(name: str, other: str, aliases: Sequence[tuple[str, str]]) -> bool:
     return same(name, other) or any(
         (same(name, a) and same(other, b)) or (same(name, b) and same(other, a)) for a, b in aliases
     )
+
+
+def _around(entry: Entry) -> frozenset[str]:
+    """The terms of the places that tell an entry, and of the headings over them."""
+    held: set[str] = set()
+    for span in entry.spans:
+        held.update(terms(entry.document.text[span.start : span.end]))
+        block = next((b for b in entry.document.blocks if b.start <= span.start < b.end), None)
+        for heading in headings(entry.document, block) if block else ():
+            held.update(terms(heading))
+    return frozenset(held)
 
 
 def _is_about(name: str, about: str) -> bool:
@@ -166,7 +181,7 @@ def _from_tables(
         # What the table is about weighs more than a date in a cell, which may be that of a payment or an end.
         known = scoped.heading or scoped.title or told or scoped.lead
         fits = not question.periods or agree(question.periods, known)
-        held = set(content_terms(text)) | {t for h in _headings(document, block) for t in content_terms(h)}
+        held = set(content_terms(text)) | {t for h in headings(document, block) for t in content_terms(h)}
         if not _holds(wanted, held, amount or text):
             continue
         purpose = next((cells[h] for h in cells if _PURPOSE.search(h) and cells[h] != name), None)
@@ -217,11 +232,11 @@ def _told(document: Document) -> list[_Told]:
     for block in document.blocks:
         if block.kind not in ("paragraph", "item", "footnote"):
             continue
-        over = {t for heading in _headings(document, block) for t in content_terms(heading)}
+        over = {t for heading in headings(document, block) for t in content_terms(heading)}
         for span in sentences(document.text, block.start, block.end, document.language):
             raw = document.text[span.start : span.end]
             text = " ".join(raw.split())
-            money = tuple(_money(text))
+            money = tuple(sums_in(text))
             listed = _LISTED.match(text) if block.kind == "item" and money else None
             receivers = () if _NOT_MADE.search(text) else tuple(m.text for m in recipients(text))
             if listed:
@@ -284,7 +299,7 @@ _GOT = re.compile(r"\b(?:grant|received|got|given|awarded|granted|paid|полу�
 _LISTED = re.compile(r"^\W*([^\W\d_][^,:;]{2,80}?)(?:,[^:;]{0,80})?\s*[:–—-]\s")
 
 
-def _money(text: str) -> list[str]:
+def sums_in(text: str) -> list[str]:
     """The sums of money in a text, as written."""
     return [" ".join(m[0].split()).rstrip(" .,;") for m in _SUM.finditer(text)]
 
@@ -303,18 +318,6 @@ def _holds(wanted: tuple[set[str], set[str]], held: Set[str], paid: str) -> bool
     if paid_in and not paid_in & currencies(paid):
         return False
     return left <= held
-
-
-def _headings(document: Document, block: Block) -> list[str]:
-    """The headings that stand over a block."""
-    path: list[tuple[int, str]] = []
-    for other in document.blocks:
-        if other.start > block.start:
-            break
-        if other.kind == "heading":
-            path = [(level, text) for level, text in path if level < other.level]
-            path.append((other.level, document.text[other.start : other.end]))
-    return [text for _, text in path]
 
 
 def _shown(known: Periods, question: Question) -> str | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
-from index.models import Document
+from index.models import Block, Document
 from index.terms import content_terms
 from rag.kept import per_document
 
@@ -17,6 +18,15 @@ def held(document: Document) -> frozenset[str]:
     return frozenset(content_terms(f"{_named(document)} {document.text}"))
 
 
+def speaks_of(names: Iterable[str], document: Document) -> bool:
+    """Whether a document holds the words of at least half of some names, of those that are in its script."""
+    terms = held(document)
+    latin = any(t.isascii() and t.isalpha() for t in terms)
+    wanted = [set(content_terms(name)) for name in names]
+    wanted = [name for name in wanted if name and all(t.isascii() for t in name) == latin]
+    return not wanted or sum(name <= terms for name in wanted) * 2 >= len(wanted)
+
+
 @per_document
 def about(document: Document) -> frozenset[str]:
     """The terms of a document's title, publisher, file name and first lines: what its sentences need not repeat."""
@@ -24,8 +34,20 @@ def about(document: Document) -> frozenset[str]:
 
 
 def lead(document: Document, length: int = 700) -> str:
-    """The words in which a document says what it is about, a line for each block, at most ``length`` characters."""
-    return "\n".join((document.title or "", document.publisher or "", *_opening(document)))[:length]
+    """The words in which a document says what it is about, its file name too; at most ``length`` characters."""
+    return "\n".join((_named(document), *_opening(document)))[:length]
+
+
+def headings(document: Document, block: Block) -> list[str]:
+    """The headings that stand over a block."""
+    path: list[tuple[int, str]] = []
+    for other in document.blocks:
+        if other.start > block.start:
+            break
+        if other.kind == "heading":
+            path = [(level, text) for level, text in path if level < other.level]
+            path.append((other.level, document.text[other.start : other.end]))
+    return [text for _, text in path]
 
 
 def _opening(document: Document) -> list[str]:
