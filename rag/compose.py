@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import groupby, takewhile
+from itertools import combinations, groupby, takewhile
 from typing import NamedTuple
 
 from index.library import Retrieved
 from index.models import Document, Span
 from index.split import sentences
-from index.terms import content_terms, terms
+from index.terms import content_terms
 from rag.compute import computed
 from rag.cues import PRONOUN
 from rag.members import Member
 from rag.models import Citation, Claim, Evidence, Nearest, Note, Reason, Rejected, Row
 from rag.question import Question, is_clear
+from rag.rivals import alike, rivals
 from rag.rows import Entry, entries, known_as, merged, sums_in
 from rag.scope import scope
 from rag.verify import Draft, cite, verify
@@ -42,6 +43,7 @@ def from_sentences(question: Question, evidence: Sequence[Evidence], documents: 
     floor = evidence[0].probability * _BESIDE if evidence else 1.0
     most = _MOST_LISTED if question.wants_all else _MOST_FACTS
     chosen = _without_echoes([e for e in evidence if e.probability >= floor], documents)[:most]
+    chosen, differing = _with_rivals(chosen, evidence, documents)
     order = {document: n for n, document in enumerate(dict.fromkeys(e.document for e in chosen))}
     chosen.sort(key=lambda e: (order[e.document], e.start))
     drafts = []
@@ -50,7 +52,30 @@ def from_sentences(question: Question, evidence: Sequence[Evidence], documents: 
         place = Span(e.start, e.end)
         drafts.append(_stated(document, [*_leaned_on(document, place), place]))
         drafts += [_stated(document, [item]) for item in _announced(document, place)]
-    return Composed(*verify(drafts), [], [])
+    claims, citations, rejected = verify(drafts)
+    notes = [Note(kind="disagreement", text="The documents differ on this.")] if differing and len(claims) > 1 else []
+    return Composed(claims, citations, rejected, [], notes)
+
+
+def _with_rivals(
+    chosen: Sequence[Evidence], evidence: Sequence[Evidence], documents: Mapping[str, Document]
+) -> tuple[list[Evidence], bool]:
+    """What was chosen, and what other documents tell in the same words with another value, if less likely.
+
+    Returns:
+        the evidence, and whether any of it differs.
+    """
+
+    def differ(one: Evidence, other: Evidence) -> bool:
+        return one.document != other.document and rivals(_words(one, documents), _words(other, documents))
+
+    wanted = [e for e in evidence if any(differ(e, best) for best in chosen)]
+    beside = _without_echoes([*chosen, *wanted], documents)[: max(_MOST_LISTED, len(chosen))]
+    return beside, any(differ(one, other) for one, other in combinations(beside, 2))
+
+
+def _words(evidence: Evidence, documents: Mapping[str, Document]) -> str:
+    return documents[evidence.document].text[evidence.start : evidence.end]
 
 
 def from_section(question: Question, documents: Sequence[Document]) -> Composed | None:
@@ -232,14 +257,17 @@ def _disagreements(groups: Sequence[Sequence[Entry]], first: int) -> list[Note]:
 
 
 def _without_echoes(evidence: Sequence[Evidence], documents: Mapping[str, Document]) -> list[Evidence]:
-    """Evidence without sentences that say what a better one has said already, such as those of a second version."""
+    """Evidence without sentences that say what a better one has said already, such as those of a second version.
+
+    What another document says with another value stays.
+    """
     kept: list[Evidence] = []
-    said: list[frozenset[str]] = []
+    said: list[tuple[str, str]] = []
     for e in evidence:
-        words = frozenset(terms(documents[e.document].text[e.start : e.end]))
-        if all(len(words & other) < 0.8 * min(len(words), len(other)) for other in said):
+        words = _words(e, documents)
+        if all(not alike(words, other) or (e.document != d and rivals(words, other)) for d, other in said):
             kept.append(e)
-            said.append(words)
+            said.append((e.document, words))
     return kept
 
 

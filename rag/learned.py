@@ -14,6 +14,7 @@ from index.library import Retrieved
 from rag.models import Evidence
 from rag.question import Question
 from rag.signals import NAMES, signals
+from rag.trees import session
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -28,7 +29,7 @@ class Trained:
 
     @cached_property
     def threshold(self) -> float:
-        """See `Reader.threshold`; the one with the best sentence F1 on training questions that were held back."""
+        """See `Reader.threshold`; chosen on practice questions by models that had not learned from their documents."""
         return float(json.loads((_WEIGHTS / "scores.json").read_text())["threshold"])
 
     def read(self, question: Question, retrieved: Sequence[Retrieved], rarity: Mapping[str, float]) -> list[Evidence]:
@@ -57,10 +58,6 @@ class Trained:
         left = self._session.run(None, {"signals": without})[0][:, 0]
         return dict(zip(NAMES, (evidence.probability - left).tolist(), strict=True))
 
-    @cached_property
+    @property
     def _session(self) -> onnxruntime.InferenceSession:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        return onnxruntime.InferenceSession(str(_WEIGHTS / "reader.onnx"), options, providers=["CPUExecutionProvider"])
+        return session(_WEIGHTS / "reader.onnx", _WEIGHTS / "scores.json")

@@ -27,10 +27,9 @@ from rag.question import Question
 from rag.read import Candidate, candidates
 from rag.scope import Scoped, scope
 from rag.subject import BEGINNING, about, beginnings, headings
+from rag.trees import session
 
 if TYPE_CHECKING:
-    import onnxruntime
-
     from index.library import Index
 
 SIGNALS: tuple[str, ...] = (
@@ -103,7 +102,7 @@ def judged(
     found: list[Member] = []
     for document, places, rows in measured(question, documents, index, vectors):
         if places:
-            probability = _session().run(None, {"signals": rows})[0][:, 0]
+            probability = session(WEIGHTS, WEIGHTS.with_suffix(".json")).run(None, {"signals": rows})[0][:, 0]
             told = told_in(document)[0]
             found += [
                 Member(document, place.name, told[place.number].span, float(p))
@@ -232,12 +231,3 @@ class _Limits(NamedTuple):
 def _limits() -> _Limits:
     held = json.loads(WEIGHTS.with_suffix(".json").read_text(encoding="utf-8"))
     return _Limits(held["best"], held["share"])
-
-
-@cache
-def _session() -> onnxruntime.InferenceSession:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(str(WEIGHTS), options, providers=["CPUExecutionProvider"])

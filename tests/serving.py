@@ -20,6 +20,7 @@ import uvicorn
 
 from index.library import Index
 from ui.accounts import Accounts
+from ui.connections import Impatient
 from ui.server import create_app
 from ui.settings import Settings
 from ui.state import State
@@ -82,7 +83,7 @@ def served(index: Path, **settings: object) -> Iterator[str]:
     app = create_app(Settings.model_validate({"index": index, "page": False, "reader": "similarity", **settings}))
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(
-            uvicorn.Config(app, log_level="error", server_header=False, timeout_graceful_shutdown=5)
+            uvicorn.Config(app, http=Impatient, log_level="error", server_header=False, timeout_graceful_shutdown=5)
         )
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()
@@ -117,11 +118,15 @@ class Site:
         self.process = subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True)
         line = self.process.stderr.readline()
         assert line.startswith("pincite on"), line + self.process.stderr.read()
+        self.logged: list[str] = []  # read as it comes: a full pipe would hold the server up
+        self._reading = threading.Thread(target=self.logged.extend, args=[self.process.stderr])
+        self._reading.start()
 
     def stop(self) -> None:
         """At once, with whatever it is doing."""
         self.process.kill()
         self.process.wait(30)
+        self._reading.join(30)
         self.process.stderr.close()
 
     def get(self, path: str) -> Any:

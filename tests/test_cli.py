@@ -11,7 +11,7 @@ import pytest
 from index.load import MAX_BYTES
 from tests.stub_model import serving
 
-COMMANDS = ["add", "ask", "check", "eval", "list", "models", "rebuild", "remove", "search", "serve", "show"]
+COMMANDS = ["add", "ask", "audit", "check", "eval", "list", "models", "rebuild", "remove", "search", "serve", "show"]
 
 
 @pytest.fixture(scope="module")

@@ -55,7 +55,7 @@ def test_the_first_screen_names_the_two_commands():
 def test_every_command_is_named():
     from ui.cli import cli
 
-    for name in ("add", "remove", "list", "show", "ask", "search", "serve", "models", "eval", "check", "rebuild"):
+    for name in "add remove list show ask search serve models audit eval check rebuild".split():
         assert f"`{name}`" in README
         assert name in cli.list_commands(None)
 

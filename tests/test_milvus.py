@@ -66,7 +66,7 @@ class TestAddress:
 
     def test_a_token_in_an_address_is_refused_and_not_repeated(self):
         with pytest.raises(UsageError, match=TOKEN) as error:
-            Address.parse("milvus://root:hunter2@host:19530/x")
+            Address.parse("milvus://root:hunter2@host:19530/x")  # planted
         assert "hunter2" not in str(error.value)
 
 

@@ -53,6 +53,8 @@ OURS = """
 -+++++ GET /v1/models
 -+++++ GET /v1/models/{name}
 -+++++ POST /v1/chat/completions
+-xxxx+ GET /metrics
+-xxxx+ GET /api/v1/audit
 -+++++ GET /mcp
 -+++++ POST /mcp
 -///// DELETE /mcp

@@ -74,7 +74,7 @@ def test_a_language_model_by_flag_environment_and_file(tmp_path, monkeypatch):
     [
         ('[llm]\ncolour = "red"', "llm.colour"),
         ("[llm]\nseconds = -1", "llm.seconds"),
-        ('[llm]\nbase_url = "http://me:sk-very-secret@x/v1"', "llm.base_url"),
+        ('[llm]\nbase_url = "http://me:sk-very-secret@x/v1"', "llm.base_url"),  # planted
         ('llm_model = "x"', "llm_model"),
     ],
 )

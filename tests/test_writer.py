@@ -312,7 +312,7 @@ def test_a_model_must_be_named():
     [
         {"base_url": "localhost:11434"},
         {"base_url": "ftp://localhost/v1"},
-        {"base_url": "http://me:sk-very-secret@localhost/v1"},
+        {"base_url": "http://me:sk-very-secret@localhost/v1"},  # planted
         {"seconds": 0},
         {"window": 10},
         {"colour": "red"},

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, get_args
 
 from index.errors import UsageError
+from ui.audit import Audit, shell
 from ui.models import Caller, Role
 from ui.problems import SignInError, TooManyError
 
@@ -59,6 +60,7 @@ class Accounts:
 
     def __init__(self, state: State, session_days: float = 14) -> None:
         self._state = state
+        self._audit = Audit(state)
         self._session_seconds = session_days * _DAY
         self._hasher_: PasswordHasher | None = None
         self._nobody = ""
@@ -84,7 +86,7 @@ class Accounts:
         Raises:
             UsageError: the name is taken or not a name, the role is unknown, or the password is too short.
         """
-        name, hashed = _name(name, "user"), self._hash(password)
+        name, hashed, groups = _name(name, "user"), self._hash(password), tuple(groups)
         if role not in get_args(Role):
             raise UsageError(f"there is no role {role!r}: use one of {', '.join(get_args(Role))}")
         with self._state.transaction():
@@ -96,6 +98,7 @@ class Accounts:
             self._state.do("DELETE FROM conversations WHERE user = ?", name)
             self._state.do("INSERT INTO users VALUES (?, ?, ?, ?)", name, role, hashed, self._state.time())
             self._join(name, groups)
+            self._audit.note(shell(), "user add", name, role=role, groups=_told(groups))
         return self.user(name)
 
     def change(
@@ -114,12 +117,14 @@ class Accounts:
                 self._state.do("UPDATE users SET role = ? WHERE name = ?", role, name)
             if hashed:
                 self._state.do("UPDATE users SET password = ? WHERE name = ?", hashed, name)
-                self._state.do("DELETE FROM failures WHERE name = ?", name)
+                self._state.do("DELETE FROM failures WHERE name = ?", _marked(name))
             if groups is not None:
                 self._state.do("DELETE FROM members WHERE user = ?", name)
                 self._join(name, groups)
             if hashed or (role and role != before.role):
                 self._state.do("DELETE FROM sessions WHERE user = ?", name)
+            given = {"role": role, "groups": None if groups is None else _told(groups), "password": hashed and "new"}
+            self._audit.note(shell(), "user set", name, **{what: to for what, to in given.items() if to is not None})
         return self.user(name)
 
     def remove(self, name: str) -> User:
@@ -133,8 +138,9 @@ class Accounts:
             if len(self.users()) > 1:
                 self._keep_an_admin(user)
             self._state.do("DELETE FROM conversations WHERE user = ?", name)
-            self._state.do("DELETE FROM failures WHERE name = ?", name)
+            self._state.do("DELETE FROM failures WHERE name = ?", _marked(name))
             self._state.do("DELETE FROM users WHERE name = ?", name)
+            self._audit.note(shell(), "user remove", name)
         return user
 
     def user(self, name: str) -> User:
@@ -185,7 +191,9 @@ class Accounts:
         self.user(user)
         id_, secret = secrets.token_hex(4), secrets.token_urlsafe(32)
         values = (id_, user, label[:100], _digest(secret), self._state.time())
-        self._state.do("INSERT INTO keys VALUES (?, ?, ?, ?, ?)", *values)
+        with self._state.transaction():
+            self._state.do("INSERT INTO keys VALUES (?, ?, ?, ?, ?)", *values)
+            self._audit.note(shell(), "key add", id_, owner=user)
         return f"{_PREFIX}_{id_}_{secret}"
 
     def list_keys(self, user: str | None = None) -> list[Key]:
@@ -199,8 +207,10 @@ class Accounts:
         Raises:
             UsageError: there is none of that id.
         """
-        if not self._state.do("DELETE FROM keys WHERE id = ?", id_):
-            raise UsageError(f"there is no key {id_!r}: see `pincite key list`")
+        with self._state.transaction():
+            if not self._state.do("DELETE FROM keys WHERE id = ?", id_):
+                raise UsageError(f"there is no key {id_!r}: see `pincite key list`")
+            self._audit.note(shell(), "key remove", id_)
 
     # who a request comes from
 
@@ -253,35 +263,50 @@ class Accounts:
         name, password = _typed(name[:200])[:64], _typed(password[: LONGEST_PASSWORD + 1])
         known = self._state.row("SELECT name, password FROM users WHERE name = ?", name)
         hasher = self._hasher
-        self._attempt(name, now)
+        told = known["name"] if known else ""  # whatever else stands in the field of the name may be a password
         try:
+            self._attempt(name, now)
             hasher.verify((known and known["password"]) or self._nobody, password)
+        except TooManyError:
+            self._audit.note("", "sign in refused", told, why="locked")
+            raise
         except VerificationError as error:
+            self._audit.note("", "sign in refused", told, why="password")
             raise SignInError("the name or the password is wrong: try again") from error
         if known is None or known["password"] is None:
+            self._audit.note("", "sign in refused", told, why="password")
             raise SignInError("the name or the password is wrong: try again")
         token = secrets.token_urlsafe(32)
         with self._state.transaction():
-            self._state.do("DELETE FROM failures WHERE name = ?", name)
+            self._state.do("DELETE FROM failures WHERE name = ?", _marked(name))
             self._state.do("DELETE FROM sessions WHERE used < ?", now - self._session_seconds)
             self._state.do("INSERT INTO sessions VALUES (?, ?, ?)", _digest(token), name, now)
+            self._audit.note(name, "sign in", name)
         return token
 
     def sign_out(self, token: str) -> None:
         """End a session."""
-        self._state.do("DELETE FROM sessions WHERE digest = ?", _digest(token))
+        with self._state.transaction():
+            row = self._state.row("DELETE FROM sessions WHERE digest = ? RETURNING user", _digest(token))
+            if row:
+                self._audit.note(row["user"], "sign out", row["user"])
 
     def _attempt(self, name: str, now: float) -> None:
         """Count a try before its password is looked at, so that many at once gain nothing; a right one clears it."""
+        mark = _marked(name)
         with self._state.transaction():
-            row = self._state.row("SELECT count, last FROM failures WHERE name = ?", name)
+            row = self._state.row("SELECT count, last FROM failures WHERE name = ?", mark)
             count = row["count"] if row and now - row["last"] < _DAY else 0
             if row and count >= _TRIES:
                 wait = row["last"] + min(_LOCKED * 2 ** (count - _TRIES), _LONGEST_LOCK) - now
                 if wait > 0:
                     raise TooManyError("too many wrong passwords for this name: wait, then try again", int(wait) + 1)
             self._state.do("DELETE FROM failures WHERE last < ?", now - _DAY)
-            self._state.do("INSERT OR REPLACE INTO failures VALUES (?, ?, ?)", name, count + 1, now)
+            self._state.do("INSERT OR REPLACE INTO failures VALUES (?, ?, ?)", mark, count + 1, now)
+
+
+def _told(groups: Iterable[str]) -> str:
+    return ", ".join(sorted(groups))
 
 
 def _name(text: str, what: str) -> str:
@@ -295,6 +320,11 @@ def _name(text: str, what: str) -> str:
 def _typed(text: str) -> str:
     """What was typed, the same whichever keyboard composed its letters."""
     return unicodedata.normalize("NFKC", text)
+
+
+def _marked(name: str) -> str:
+    """A name that somebody tried, as it is remembered: it may be a password, typed into the wrong field."""
+    return _digest(name).hex()
 
 
 def _digest(secret: str) -> bytes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, File, Form, Path, Query, Request, Response, Security, UploadFile
 from fastapi.responses import PlainTextResponse, StreamingResponse
@@ -111,7 +111,7 @@ def _questions(api: APIRouter, service: Service) -> None:
         """
         given = (caller, asked.question, asked.conversation, asked.where, asked.origin)
         if "text/event-stream" not in request.headers.get("accept", ""):
-            turn = await service.ask(*given, alone=asked.alone)
+            turn = await _unless_left(request, service.ask(*given, alone=asked.alone))
             return _json(turn.answer, answer=turn.id, conversation=turn.conversation)
         # The ids go out before the answer is there.
         ids = (new_id(), new_id())
@@ -128,6 +128,23 @@ def _questions(api: APIRouter, service: Service) -> None:
     async def search(asked: Search, caller: Who) -> Response:
         """The best passages for a query, with the ranks and scores that put them there."""
         return _json(Hits(hits=tuple(await service.search(caller, asked.query, asked.k, asked.where, asked.mode))))
+
+
+async def _unless_left(request: Request, asking: Coroutine[Any, Any, Turn]) -> Turn:
+    """What is being asked; where the client leaves before it is there, the question is taken back.
+
+    Raises:
+        PinciteError: the client has left.
+    """
+    answered, left = asyncio.ensure_future(asking), asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait({answered, left}, return_when=asyncio.FIRST_COMPLETED)
+        if not answered.done():
+            raise PinciteError("the client has left: ask again")
+        return answered.result()
+    finally:
+        answered.cancel()
+        left.cancel()
 
 
 async def _events(stream: AsyncIterator[Piece | Turn]) -> AsyncIterator[str]:

@@ -23,10 +23,10 @@ from index.errors import PinciteError
 from ui.documents import Examples, documents_page
 from ui.models import Turn
 from ui.panel import STYLE, growing, own, sidebar, source_panel
+from ui.places import section
 from ui.problems import NotFoundError
 from ui.render import answer_html, pending_html, question_html, written_html
 from ui.security import caller_of
-from ui.service import section
 from ui.talks import new_id
 from ui.texts import TEXTS, language
 from ui.writing import Writing

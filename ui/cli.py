@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from index.errors import PinciteError, UsageError
-from ui.commands import key, mcp, models, serve, user
+from ui.audit import from_the_shell
+from ui.commands import audit, key, mcp, models, serve, user
 from ui.options import Command, chosen, index_option, json_option, model_options, no_model_option, reader_option
 
 if TYPE_CHECKING:
@@ -67,9 +68,12 @@ def add(paths: tuple[Path, ...], folder: Path | None, ray: str | None, as_json: 
 
     workers = Cluster(ray) if ray else Processes()
     outcomes: Counter[str] = Counter()
-    with _opened(folder, make=True) as index, _progress("Adding", quiet=as_json) as (started, advance):
+    opened, bar = _opened(folder, make=True), _progress("Adding", quiet=as_json)
+    with opened as index, from_the_shell(_place(folder)) as note, bar as (started, advance):
         for added in index.add_each(paths, started, workers):
             outcomes[added.outcome] += 1
+            if added.outcome in ("added", "updated", "duplicate"):
+                note("add", added.source, added.document)
             advance()
             click.echo(added.model_dump_json() if as_json else _added_line(added))
     if not as_json:
@@ -84,8 +88,9 @@ def add(paths: tuple[Path, ...], folder: Path | None, ray: str | None, as_json: 
 @json_option
 def remove(document: str, folder: Path | None, as_json: bool) -> None:
     """Remove a document, named by its id or source."""
-    with _opened(folder) as index:
+    with _opened(folder) as index, from_the_shell(_place(folder)) as note:
         removed = index.remove(document)
+        note("remove", removed.source, removed.id)
     click.echo(
         json.dumps({"removed": removed.id, "source": removed.source}) if as_json else f"removed {removed.source}"
     )
@@ -240,7 +245,7 @@ def rebuild(folder: Path | None, as_json: bool) -> None:
         raise PinciteError("what is lost cannot be restored from the index: add those files again")
 
 
-for command in (serve, user, key, mcp, models):
+for command in (serve, user, key, mcp, models, audit):
     cli.add_command(command)
 
 
@@ -248,13 +253,18 @@ for command in (serve, user, key, mcp, models):
 def _opened(folder: Path | None, make: bool = False) -> Iterator[Index]:
     """The index in a folder; one that is not there is made only by `add`."""
     from index.library import Index
-    from ui.settings import load
 
-    place = load(index=folder).index
+    place = _place(folder)
     if not make:
         _need(place)
     with Index(place) as index:
         yield index
+
+
+def _place(folder: Path | None) -> Path:
+    from ui.settings import load
+
+    return load(index=folder).index
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The commands ``serve``, ``mcp``, ``models``, ``user …`` and ``key …``."""
+"""The commands ``serve``, ``mcp``, ``models``, ``user …``, ``key …`` and ``audit``."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
 from index.errors import PinciteError, StoreError
+from ui.audit import Action, Audit
 from ui.options import chosen, index_option, json_option, model_options, reader_option
 
 if TYPE_CHECKING:
     from ui.accounts import Accounts, User
+    from ui.state import State
 
 _ROLES = ("reader", "editor", "admin")
 
@@ -47,7 +50,9 @@ def run(settings: Any) -> None:  # noqa: ANN401  Settings, imported only by who 
 
     import uvicorn
 
+    from ui.connections import Impatient
     from ui.server import create_app
+    from ui.watch import to_standard_error
 
     app = create_app(settings)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
@@ -59,6 +64,8 @@ def run(settings: Any) -> None:  # noqa: ANN401  Settings, imported only by who 
         ) from error
     config = uvicorn.Config(
         app,
+        http=Impatient,
+        log_config=None,  # its own errors go where ours go
         log_level="warning",
         access_log=False,  # its lines hold what people search for
         server_header=False,
@@ -70,6 +77,7 @@ def run(settings: Any) -> None:  # noqa: ANN401  Settings, imported only by who 
     with listening:
         app.state.service.open()  # here, so that an index that cannot be used is told in one line
         click.echo(f"pincite on http://{host}:{listening.getsockname()[1]}", err=True)
+        to_standard_error(settings.log_content)
         uvicorn.Server(config).run([listening])
 
 
@@ -112,16 +120,23 @@ def models(as_json: bool, **llm: Any) -> None:  # noqa: ANN401  see `model_optio
 
 
 @contextmanager
-def _accounts(folder: Path | None) -> Iterator[Accounts]:
-    from ui.accounts import Accounts
+def _state(folder: Path | None) -> Iterator[State]:
     from ui.settings import load
     from ui.state import State
 
     state = State(load(index=folder).index)
     try:
-        yield Accounts(state)
+        yield state
     finally:
         state.close()
+
+
+@contextmanager
+def _accounts(folder: Path | None) -> Iterator[Accounts]:
+    from ui.accounts import Accounts
+
+    with _state(folder) as state:
+        yield Accounts(state)
 
 
 @click.group()
@@ -246,6 +261,37 @@ def key_remove(key_id: str, folder: Path | None, as_json: bool) -> None:
     with _accounts(folder) as accounts:
         accounts.remove_key(key_id)
     click.echo(json.dumps({"removed": key_id}) if as_json else f"removed {key_id}")
+
+
+@click.command()
+@click.option("--user", "name", help="Only what this user did; shell:NAME for a login of this machine.")
+@click.option("--action", type=click.Choice(get_args(Action)), help="Only this.")
+@click.option("--document", help="Only what was done to the document of this id, or who saw its words.")
+@click.option("--since", type=click.DateTime(), help="Only from this day, or time of a day, on.")
+@click.option("-n", "limit", default=50, show_default=True, type=click.IntRange(1, 1000), help="The latest so many.")
+@index_option
+@json_option
+def audit(
+    name: str | None,
+    action: str | None,
+    document: str | None,
+    since: datetime | None,
+    limit: int,
+    folder: Path | None,
+    as_json: bool,
+) -> None:
+    """Tell who added, removed, shared and saw which documents, and who was let in; the latest last."""
+    with _state(folder) as state:
+        found = Audit(state).entries(name, action, document, since, limit)
+    for one in reversed(found.items):
+        if as_json:
+            click.echo(one.model_dump_json())
+            continue
+        known = (*one.documents, *(f"{what} {told}" for what, told in one.detail.items() if told))
+        at = one.at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        click.echo(f"{at}  {one.user or '?'}  {one.action}  {one.subject}  ({', '.join(known)})")
+    if not found.items and not as_json:
+        click.echo("nothing is noted that fits")
 
 
 def _password(from_stdin: bool) -> str:

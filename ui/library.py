@@ -18,6 +18,7 @@ from ui.visible import NOBODY, Sight
 if TYPE_CHECKING:
     from index.library import Index
     from ui.accounts import Accounts
+    from ui.audit import Audit
     from ui.pools import Pool
     from ui.visible import Sharing
 
@@ -36,11 +37,12 @@ class Library:
         self._desk = desk
         self._intake = intake
 
-    def open(self, index: Index, sharing: Sharing, accounts: Accounts) -> None:
+    def open(self, index: Index, sharing: Sharing, accounts: Accounts, audit: Audit) -> None:
         """Give it what it works on."""
         self._index = index
         self._sharing = sharing
         self._accounts = accounts
+        self._audit = audit
 
     async def list(
         self, caller: Caller, where: Mapping[str, str] | None = None, text: str = "", limit: int = 50, offset: int = 0
@@ -62,11 +64,11 @@ class Library:
 
     async def text(self, caller: Caller, document: str) -> str:
         """The text in which all offsets count."""
-        return (await self._desk.run(self.held, caller, document)).text
+        return (await self._desk.run(self.read, caller, document)).text
 
     async def blocks(self, caller: Caller, document: str, start: int = 0, end: int | None = None) -> Blocks:
         """The blocks that lie, if only in part, within a range of a document's text, at most `LONG` characters."""
-        held = await self._desk.run(self.held, caller, document)
+        held = await self._desk.run(self.read, caller, document)
         last = start + LONG if end is None else min(end, start + LONG)
         return blocks_of(held, start, last)
 
@@ -131,6 +133,12 @@ class Library:
             raise NotFoundError(GONE)
         return found.model_copy(update={"source": sight.name(found.id, found.source)})
 
+    def read(self, caller: Caller, document: str) -> Document:
+        """A document whose words will be shown to the caller, which is noted; see `held`."""
+        found = self.held(caller, document)
+        self._audit.note(caller.name, "read", found.source, [found.id])
+        return found
+
     def shown(self, caller: Caller, document: str) -> Shown:
         """What is known of a document; see `show`."""
         held = self.held(caller, document)
@@ -159,7 +167,7 @@ class Library:
         return Documents(total=len(found), items=tuple(self._as_seen(one, sight) for one in page))
 
     def _page_image(self, caller: Caller, document: str, page: int, start: int, end: int) -> bytes:
-        held = self.held(caller, document)
+        held = self.read(caller, document)
         data = self._index.engine.store.original(document) if held.media_type == PDF else None
         if data is None:
             raise NotFoundError("this document has no pages that could be shown: open its text instead")
@@ -193,6 +201,10 @@ class Library:
             raise
         if added.outcome == "refused":
             self._sharing.set(source, before)
+        else:
+            shared = ", ".join(sorted(groups))
+            noted = [added.document] if added.document else []
+            self._audit.note(caller.name, "add", source, noted, outcome=added.outcome, groups=shared)
         sight = self._sharing.sight(caller)
         near = tuple(
             n.model_copy(update={"source": sight.name(n.document, n.source)})
@@ -225,8 +237,10 @@ class Library:
         mine = [source for source in sources if self._sharing.allows(caller, source)]
         if len(mine) == len(sources):
             self._index.remove(document)
-        for source in mine:
-            self._sharing.set(source, () if len(mine) == len(sources) else (NOBODY,))
+        with self._sharing.together():
+            for source in mine:
+                self._sharing.set(source, () if len(mine) == len(sources) else (NOBODY,))
+                self._audit.note(caller.name, "remove", source, [document])
         return shown
 
     def _share(self, caller: Caller, document: str, groups: Sequence[str]) -> Shown:
@@ -234,9 +248,11 @@ class Library:
         added = set(groups) - set(shown.groups)  # a group that has it already may keep it, whoever changes the others
         self._may_edit(caller, added)
         self._known_groups(added)
-        for source in self._sharing.about(document)[0]:
-            if self._sharing.allows(caller, source):
-                self._sharing.set(source, groups)
+        with self._sharing.together():
+            for source in self._sharing.about(document)[0]:
+                if self._sharing.allows(caller, source):
+                    self._sharing.set(source, groups)
+                    self._audit.note(caller.name, "share", source, [document], groups=", ".join(sorted(set(groups))))
         return shown.model_copy(update={"groups": tuple(sorted(set(groups)))})
 
 

@@ -17,8 +17,8 @@ from ui import render
 from ui.accounts import LOCAL
 from ui.bodies import Search, Where
 from ui.models import Caller, Hits
+from ui.places import link
 from ui.security import caller_of
-from ui.service import link
 
 if TYPE_CHECKING:
     from mcp import types

@@ -15,8 +15,8 @@ from rag.models import Answer, Citation
 from ui import problems
 from ui.api import Who
 from ui.models import Turn
+from ui.places import link
 from ui.problems import NotFoundError
-from ui.service import link
 
 if TYPE_CHECKING:
     from ui.service import Service

@@ -18,18 +18,23 @@ T = TypeVar("T")
 
 
 class Pool:
-    """Some threads, and a queue before them that takes so many and no more."""
+    """Some threads, and a queue before them that takes so many and no more.
+
+    Attributes:
+        places: how many calls may run or wait at once; ``taken``: how many do now.
+    """
 
     def __init__(self, name: str, workers: int, waiting: int) -> None:
+        self.name = name
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix=f"pincite-{name}")
-        self._places = workers + waiting
-        self._taken = 0
+        self.places = workers + waiting
+        self.taken = 0
         self._lock = threading.Lock()
 
     @property
     def is_full(self) -> bool:
         """Whether the next call would be refused."""
-        return self._taken >= self._places
+        return self.taken >= self.places
 
     async def run(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """The result of a call in one of the threads; cancelled while it waits, it is never begun.
@@ -38,9 +43,9 @@ class Pool:
             BusyError: the queue is full.
         """
         with self._lock:
-            if self._taken >= self._places:
+            if self.taken >= self.places:
                 raise BusyError("too many questions at once: try again in a few seconds", 2)
-            self._taken += 1
+            self.taken += 1
         try:
             future = self._threads.submit(call, *args, **kwargs)
         except RuntimeError as error:  # shut down meanwhile
@@ -51,7 +56,7 @@ class Pool:
 
     def _leave(self, _: Future[T] | None = None) -> None:
         with self._lock:
-            self._taken -= 1
+            self.taken -= 1
 
     def close(self) -> None:
         """Wait for what has begun, and drop what waits."""

@@ -10,6 +10,7 @@ import ipaddress
 import socket
 from collections.abc import Awaitable, Callable
 from http.cookies import CookieError, SimpleCookie
+from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
@@ -19,6 +20,7 @@ from starlette.responses import RedirectResponse
 from index.errors import PinciteError
 from ui import problems
 from ui.accounts import LOCAL
+from ui.connections import SLOWEST
 from ui.limits import Rates
 from ui.problems import ForbiddenError, RequestError, SignInError, TooLargeError
 from ui.settings import is_loopback
@@ -32,11 +34,12 @@ if TYPE_CHECKING:
 
 COOKIE = "pincite_session"
 PUBLIC = frozenset({"/healthz", "/readyz", "/login", "/login.js", "/plain.css", "/api/v1/session", "/favicon.ico"})
-_OURS = ("/api/", "/v1/", "/mcp", "/docs", "/login", "/plain.css", "/healthz", "/readyz")
+_OURS = ("/api/", "/v1/", "/mcp", "/docs", "/login", "/plain.css", "/healthz", "/readyz", "/metrics")
 _UPLOAD = ("POST", "/api/v1/documents")
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_PATIENCE = 30.0  # seconds that the next part of a body may take
+_PATIENCE = 30.0  # seconds that a body may take, and then one more for each `SLOWEST` bytes of it
 _KEY = "pincite.caller"
+_GONE = 499  # what is counted where a client left before it was answered
 
 # Gradio's page needs inline scripts and styles, and makes functions from text.
 _PAGE_POLICY = (
@@ -112,7 +115,21 @@ class Guard:
             await receive()
             await send({"type": "websocket.close", "code": 1008})
         else:
-            await self._http(scope, receive, _with_headers(scope, send))
+            await self._counted(scope, receive, _with_headers(scope, send))
+
+    async def _counted(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began, status, seconds = perf_counter(), _GONE, 0.0
+
+        async def sending(message: Message) -> None:
+            nonlocal status, seconds
+            if message["type"] == "http.response.start":
+                status, seconds = message["status"], perf_counter() - began
+            await send(message)
+
+        try:
+            await self._http(scope, receive, sending)
+        finally:
+            self._service.watch.request(scope, status, seconds or perf_counter() - began)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers, path = Headers(scope=scope), scope["path"]
@@ -175,6 +192,7 @@ class _Body:
         self._send = send
         self._most = most
         self._read = 0
+        self._begun_at = monotonic()
         self._complete = False
         self._began = False
         self._failed: RequestError | None = None
@@ -186,7 +204,7 @@ class _Body:
         if self._complete:
             return await self._receive()
         try:
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(self._begun_at + _PATIENCE + self._read / SLOWEST - monotonic()):
                 message = await self._receive()
         except TimeoutError:
             return self._fail(SlowError("the request did not come in time: send it again"))

@@ -15,7 +15,7 @@ from fastapi.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Match, Mount, Route
 
 from index.errors import UsageError
-from ui import api, openai_route, problems
+from ui import admin_routes, api, openai_route, problems
 from ui.mcp_server import McpRoute
 from ui.security import Guard
 from ui.service import Service
@@ -80,6 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
     _files(app)
     app.include_router(api.routes(service))
     app.include_router(openai_route.routes(service))
+    app.include_router(admin_routes.routes(service))
     app.router.routes.append(Route("/mcp", mcp, methods=["GET", "POST", "DELETE"]))
     if settings.page:
         from ui import chat

@@ -14,19 +14,22 @@ from typing import TYPE_CHECKING
 
 from index.errors import PinciteError, UsageError
 from index.library import Mode
-from index.models import Document, Hit
-from rag.models import Answer, Citation, Piece
+from index.models import Hit
+from rag.models import Answer, Piece
 from rag.question import LONGEST
 from rag.why import Why, no_such_sentence
 from ui.accounts import Accounts
-from ui.library import GONE, PDF, Library, around
+from ui.audit import Audit
+from ui.library import GONE, Library, around
 from ui.limits import Rates
 from ui.models import Caller, Cited, Conversation, Conversations, Feedback, Origin, Talk, Turn
+from ui.places import link, page_image, section
 from ui.pools import Pool
 from ui.problems import NotFoundError
 from ui.state import State
 from ui.talks import Talks, new_id, numbers_of
 from ui.visible import Sharing, documents_of, redacted
+from ui.watch import Watch
 from ui.writing import Writing
 
 if TYPE_CHECKING:
@@ -43,6 +46,8 @@ class Service:
     Attributes:
         library: the documents: list, show, text, blocks, page_image, add, remove, share.
         accounts: users, keys and sessions.
+        audit: who did and saw what.
+        watch: what is counted and logged.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -53,6 +58,7 @@ class Service:
         self.desk = Pool("desk", 4, 252)
         self._thinking = Pool("ask", settings.workers, settings.waiting)
         self._intake = Pool("add", 1, 15)
+        self.watch = Watch((self.desk, self._thinking, self._intake), settings.log_content)
         self.library = Library(self.desk, self._intake)
         self._writing: dict[str, tuple[str, Turn]] = {}  # answers that are being written, and whose they are
         self.is_open = False
@@ -70,9 +76,10 @@ class Service:
         index.engine.follow()
         self._state = State(self._settings.index)
         self.accounts = Accounts(self._state, self._settings.session_days)
+        self.audit = Audit(self._state)
         self._talks = Talks(self._state)
         self._sharing = Sharing(self._state, index)
-        self.library.open(index, self._sharing, self.accounts)
+        self.library.open(index, self._sharing, self.accounts, self.audit)
         self.is_open = True
 
     def close(self) -> None:
@@ -143,11 +150,14 @@ class Service:
         Raises:
             as `ask` does.
         """
-        self._rates.take(caller.name)
-        if len(question) > LONGEST:
-            raise UsageError(f"the question is longer than {LONGEST:,} characters: shorten it, or add it as a document")
-        if conversation:
-            await self.desk.run(self._talks.get, caller, conversation)
+        answer, new = ids or (new_id(), new_id())
+        asked = Turn(
+            id=answer,
+            conversation=conversation or new,
+            question=question,
+            answer=Writing(question).answer,
+            created=datetime.now(UTC),
+        )
         told: asyncio.Queue[Piece | None] = asyncio.Queue()
         stop, loop = threading.Event(), asyncio.get_running_loop()
 
@@ -159,33 +169,33 @@ class Service:
             if not asking.cancelled():
                 asking.exception()  # looked at, even where nobody waits for it any more
 
-        answer, new = ids or (new_id(), new_id())
-        asked = Turn(
-            id=answer,
-            conversation=conversation or new,
-            question=question,
-            answer=Writing(question).answer,
-            created=datetime.now(UTC),
-        )
-        goes_on = bool(conversation)
-        call = self._thinking.run(self._ask, caller, asked, goes_on, where, origin, history, alone, tell, stop)
-        asking = asyncio.ensure_future(call)
-        asking.add_done_callback(end)
-        try:
-            ended = False
-            while not ended:
-                news = [await told.get()]
-                if news[0]:
-                    await asyncio.sleep(_TOGETHER)
-                while not told.empty():
-                    news.append(told.get_nowait())
-                ended = None in news
-                for piece in {piece.at: piece for piece in news if piece}.values():
-                    yield piece
-            yield await asking
-        finally:
-            stop.set()
-            asking.cancel()
+        with self.watch.asking(asked, caller.name, origin) as answered:
+            self._rates.take(caller.name)
+            if len(question) > LONGEST:
+                raise UsageError(f"the question is longer than {LONGEST:,} characters: shorten it, or add it as a file")
+            goes_on = bool(conversation)
+            if goes_on:
+                await self.desk.run(self._talks.get, caller, asked.conversation)
+            call = self._thinking.run(self._ask, caller, asked, goes_on, where, origin, history, alone, tell, stop)
+            asking = asyncio.ensure_future(call)
+            asking.add_done_callback(end)
+            try:
+                ended = False
+                while not ended:
+                    news = [await told.get()]
+                    if news[0]:
+                        await asyncio.sleep(_TOGETHER)
+                    while not told.empty():
+                        news.append(told.get_nowait())
+                    ended = None in news
+                    for piece in {piece.at: piece for piece in news if piece}.values():
+                        yield piece
+                turn = await asking
+                answered(turn.answer)
+                yield turn
+            finally:
+                stop.set()
+                asking.cancel()
 
     def _ask(
         self,
@@ -218,12 +228,17 @@ class Service:
                     tell(piece)
                 else:
                     answer = sight.answer(said)
-            if not goes_on:
-                self._talks.begin(caller, question, origin, asked.conversation)
-            # Sharing may have changed while it was answered.
-            return self._seen(caller, self._talks.say(caller, asked.conversation, asked.id, question, answer))
-        finally:
+            with self._state.transaction():
+                if not goes_on:
+                    self._talks.begin(caller, question, origin, asked.conversation)
+                turn = self._talks.say(caller, asked.conversation, asked.id, question, answer)
+                self.audit.note(caller.name, "answer", asked.id, documents_of(answer))
             self._writing.pop(asked.id, None)
+            return self._seen(caller, turn)  # sharing may have changed while it was answered
+        finally:
+            shown = self._writing.pop(asked.id, None)
+            if shown:  # it was left, or failed, when part of it had been shown
+                self.audit.note(caller.name, "answer", asked.id, documents_of(shown[1].answer))
 
     async def search(
         self,
@@ -248,7 +263,9 @@ class Service:
         sight = self._sharing.sight(caller)
         hits = self._assistant.search(query, k, dict(where) if where else None, mode, sight.within)
         after = self._sharing.sight(caller)
-        return [after.hit(hit) for hit in hits if after.sees(hit.passage.document)]
+        seen = [after.hit(hit) for hit in hits if after.sees(hit.passage.document)]
+        self.audit.note(caller.name, "search", documents={hit.passage.document for hit in seen})
+        return seen
 
     async def why(self, caller: Caller, question: str, quote: str) -> Why:
         """Why a sentence of what the caller may see is shown for a question, or why not; see `Assistant.why`.
@@ -260,7 +277,9 @@ class Service:
         self._rates.take(caller.name)
         if len(question) > LONGEST or len(quote) > LONGEST:
             raise UsageError(f"a question and a quote take {LONGEST:,} characters each: shorten them")
-        return await self._thinking.run(self._why, caller, question, quote)
+        found = await self._thinking.run(self._why, caller, question, quote)
+        await self.desk.run(self.audit.note, caller.name, "read", found.source, [found.document])
+        return found
 
     def _why(self, caller: Caller, question: str, quote: str) -> Why:
         found = self._assistant.why(question, quote, self._sharing.sight(caller).within)
@@ -318,7 +337,7 @@ class Service:
         if number not in cited:
             raise NotFoundError(f"the answer has no citation {number}: it has {len(cited)}")
         citation = cited[number]
-        document = self.library.held(caller, citation.document)
+        document = self.library.read(caller, citation.document)
         if document.text[citation.start : citation.end] != citation.quote:
             raise NotFoundError(GONE)
         return Cited(
@@ -330,7 +349,7 @@ class Service:
             document=self.library.shown(caller, document.id),
             section=section(document, citation.start),
             blocks=around(document, citation.start, citation.end),
-            page_image=_page_image(document, citation),
+            page_image=page_image(document, citation),
             link=link(turn, number),
         )
 
@@ -366,29 +385,3 @@ class Service:
         found = self._talks.get(caller, conversation)
         said = tuple(self._seen(caller, turn) for turn in self._talks.said(caller, conversation))
         return Talk(**dict(found), answers=said)
-
-
-def section(document: Document, start: int) -> tuple[str, ...]:
-    """The headings above a place, outermost first."""
-    path: list[tuple[int, str]] = []
-    for block in document.blocks:
-        if block.start > start:
-            break
-        if block.kind == "heading":
-            path = [(level, text) for level, text in path if level < block.level]
-            path.append((block.level, " ".join(document.text[block.start : block.end].split())))
-    return tuple(text for _, text in path)
-
-
-def link(turn: Turn, number: int | None = None) -> str:
-    """The path of the page that shows an answer, or one of its sources."""
-    return f"/?conv={turn.conversation}#{'answer' if number is None else 'cite'}-{turn.id}" + (
-        "" if number is None else f"-{number}"
-    )
-
-
-def _page_image(document: Document, citation: Citation) -> str | None:
-    if document.media_type != PDF or citation.page is None:
-        return None
-    place = f"start={citation.start}&end={citation.end}"
-    return f"/api/v1/documents/{document.id}/pages/{citation.page}.png?{place}"

@@ -40,6 +40,7 @@ class Settings(BaseSettings):
         workers: questions answered at once; ``waiting``: questions that may wait for their turn.
         upload_limit: the most bytes of one upload; ``body_limit``: of any other request.
         session_days: after so many days without use, a user signs in again.
+        log_content: log the words of questions and answers too, which the log leaves out otherwise.
         llm: the language model that words answers, if any.
     """
 
@@ -57,10 +58,11 @@ class Settings(BaseSettings):
     rate: int = Field(default=6000, ge=1)
     ask_rate: int = Field(default=600, ge=1)
     workers: int = Field(default=2, ge=1, le=64)
-    waiting: int = Field(default=64, ge=0)
+    waiting: int = Field(default=256, ge=0)
     upload_limit: int = Field(default=64 * 1024 * 1024, ge=1024)
     body_limit: int = Field(default=2 * 1024 * 1024, ge=1024)
     session_days: float = Field(default=14, gt=0)
+    log_content: bool = False
     llm: LlmSettings = Field(default_factory=LlmSettings)
 
     @field_validator("allowed_hosts", mode="before")

@@ -1,4 +1,4 @@
-"""What the server remembers beside the documents: accounts, conversations, feedback and whom documents are shared with.
+"""What the server remembers beside the documents: accounts, conversations, feedback, sharing and the audit log.
 
 One SQLite file, ``state.sqlite``, in the folder of the index. One connection, used by one thread at a time.
 """
@@ -19,9 +19,8 @@ from index.errors import DamagedError, NewerFormatError, StoreError
 from index.files import is_damage
 
 DATABASE = "state.sqlite"
-_FORMAT = 1
 _RESTORE = "restore it from a copy, or move it away with all files called state beside it"
-_SCHEMA = """
+_TABLES = """
 CREATE TABLE users (name TEXT PRIMARY KEY, role TEXT NOT NULL, password TEXT, created TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE members (user TEXT NOT NULL REFERENCES users ON DELETE CASCADE, name TEXT NOT NULL,
     PRIMARY KEY (user, name)) WITHOUT ROWID;
@@ -43,6 +42,14 @@ CREATE INDEX turns_conversation ON turns (conversation);
 CREATE TABLE feedback (turn TEXT NOT NULL REFERENCES turns (id) ON DELETE CASCADE, citation INTEGER NOT NULL,
     value TEXT NOT NULL, comment TEXT, created TEXT NOT NULL, PRIMARY KEY (turn, citation)) WITHOUT ROWID;
 """
+_AUDIT = """
+CREATE TABLE audit (number INTEGER PRIMARY KEY AUTOINCREMENT, at TEXT NOT NULL, user TEXT NOT NULL,
+    action TEXT NOT NULL, subject TEXT NOT NULL, documents TEXT NOT NULL, detail TEXT NOT NULL);
+CREATE TRIGGER audit_not_deleted BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END;
+CREATE TRIGGER audit_not_changed BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'the audit log only grows'); END;
+"""
+FORMATS = (_TABLES, _AUDIT)
+"""What each format adds to the one before it; a database of an earlier format is brought up to the last when opened."""
 
 _SEALED = {
     "users": ("name", "role", "password", "created"),
@@ -53,6 +60,7 @@ _SEALED = {
     "conversations": ("number", "id", "user", "title", "origin", "created", "changed"),
     "turns": ("number", "id", "conversation", "question", "answer", "created"),
     "feedback": ("turn", "citation", "value", "comment", "created"),
+    "audit": ("number", "at", "user", "action", "subject", "documents", "detail"),
 }
 """What `index.seal` watches: all but what is counted."""
 
@@ -95,14 +103,14 @@ class State:
         self._path.chmod(0o600)  # it holds the digests of passwords and what people asked
         with self.transaction():
             (made,) = self._db.execute("PRAGMA user_version").fetchone()
-            if made > _FORMAT:
+            if made > len(FORMATS):
                 raise NewerFormatError(f"{self._path} was made by a newer pincite (format {made}): upgrade pincite")
             if made == 0 and self._mark.exists():
                 raise DamagedError(f"all of {self._path} is lost: {_RESTORE}")
-            if made == 0:
-                for statement in _SCHEMA.split(";\n"):
+            if made < len(FORMATS):
+                for statement in ";\n".join(FORMATS[made:]).split(";\n"):
                     self._db.execute(statement)
-                self._db.execute(f"PRAGMA user_version={_FORMAT}")
+                self._db.execute(f"PRAGMA user_version={len(FORMATS)}")
             self._verify()
         self._db.row_factory = sqlite3.Row
 

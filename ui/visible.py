@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple
 
 from index.models import Hit
@@ -94,6 +95,10 @@ class Sharing:
             self._state.do(
                 "INSERT INTO counters VALUES ('shares', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1"
             )
+
+    def together(self) -> AbstractContextManager[None]:
+        """A block in which everything is shared and noted, or nothing."""
+        return self._state.transaction()
 
     def of(self, source: str) -> tuple[str, ...]:
         """The groups that one source is shared with, as they are stored."""

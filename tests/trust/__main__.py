@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from index.errors import PinciteError
+from tests.trust import access, damage, faults, fuzz, hostile, kills, load, model, room, soak, stopping, supply
 from tests.trust.trial import Finding, Kept, Trial, read, write
 
 _ROOT = Path(__file__).parents[2]
@@ -19,10 +20,9 @@ FINDINGS, PAGE = _ROOT / "docs" / "trust.json", _ROOT / "docs" / "trust.md"
 
 def trials() -> list[Trial]:
     """Every trial there is, in the order of the page."""
-    from tests.trust import damage, faults, hostile, kills, model, room, soak, stopping
-
     durability = [*kills.TRIALS, *faults.TRIALS, *room.TRIALS, *model.TRIALS, *stopping.TRIALS, *soak.TRIALS]
-    return [*durability, *damage.TRIALS, *hostile.TRIALS]
+    documents = [*damage.TRIALS, *hostile.TRIALS]
+    return [*durability, *documents, *access.TRIALS, *fuzz.TRIALS, *supply.TRIALS, *load.TRIALS]
 
 
 def main() -> int:
