@@ -194,7 +194,7 @@ def unpacked(row: Row, parts: Mapping[str, bytes]) -> Stored:
             values[at], binary = binary[:size], binary[size:]
     except (ValueError, TypeError, IndexError):
         values = [row["document"], *[b""] * 9]  # which no checksum fits
-    return stored((row["key"], *values))
+    return stored((row["key"], *values), "run `pincite check`, then add its file again")
 
 
 def as_text(data: bytes) -> str:

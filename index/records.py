@@ -143,15 +143,15 @@ def digest(record: str, text: str) -> bytes:
     return hashlib.sha256(record.encode() + b"\0" + text.encode()).digest()
 
 
-def stored(row: tuple[Any, ...]) -> Stored:
-    """A passage from its row.
+def stored(row: tuple[Any, ...], remedy: str = "run `pincite rebuild`") -> Stored:
+    """A passage from its row; ``remedy`` is what to do where it is damaged.
 
     Raises:
         DamagedError: the checksum does not match.
     """
     key, document, ordinal, start, end, page, headings, sentences, vector, inner, checksum = row
     if crc(row[1:-1]) != checksum:
-        raise DamagedError(f"a passage of document {document} is damaged: run `pincite rebuild`")
+        raise DamagedError(f"a passage of document {document} is damaged: {remedy}")
     pairs = np.frombuffer(sentences, np.int32).reshape(-1, 2) + start
     # Built without validation: the checksum vouches for what was validated on its way in.
     passage = Passage.model_construct(

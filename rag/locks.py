@@ -58,7 +58,7 @@ def barred(question: Question, document: Document, e: Evidence) -> str | None:
         return "it gives orders to a program that reads it"
     if _is_heading(document, e.start):
         return "it is a heading, which names a subject but states nothing"
-    if not _fits(question, text):
+    if question.plain and not _fits(question, text):
         return f"it holds nothing of the kind asked for ({question.kind})"
     if not speaks_of(question.names, document):
         return f"its document does not name {' and '.join(question.names)}"

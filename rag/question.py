@@ -7,7 +7,7 @@ import re
 from index.errors import UsageError
 from index.models import Model
 from index.terms import STOP, content_terms, words
-from rag.kinds import Kind, kind_of
+from rag.kinds import Kind, by_rule, kind_of
 from rag.periods import Period, periods
 
 LONGEST = 100_000  # characters; a question of more is a document
@@ -30,6 +30,7 @@ class Question(Model):
         terms: its content words as search terms, without those of its years.
         periods: the years asked for; empty where none are.
         names: proper names and quoted names, as written.
+        plain: whether its words alone tell the kind; else it is only likely, and rules nothing out.
     """
 
     text: str
@@ -37,6 +38,7 @@ class Question(Model):
     terms: tuple[str, ...]
     periods: tuple[Period, ...] = ()
     names: tuple[str, ...] = ()
+    plain: bool = True
 
     @property
     def bare(self) -> str:
@@ -68,9 +70,12 @@ def understand(text: str) -> Question:
         )
     asked = periods(text)
     years = {str(year) for period in asked for year in period if year < 9999}
+    asking = masked(text[-400:])  # after a long preamble the question comes last
+    kind = kind_of(asking)
     return Question(
         text=text,
-        kind=kind_of(masked(text[-400:])),  # after a long preamble the question comes last
+        kind=kind,
+        plain=kind == by_rule(asking),
         terms=tuple(t for t in content_terms(text) if t not in years),
         periods=asked,
         names=_names(text),

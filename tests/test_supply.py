@@ -87,7 +87,7 @@ def test_another_reader_than_the_measured_one_is_refused(tmp_path, monkeypatch):
     with (tmp_path / "reader.onnx").open("ab") as trees:
         trees.write(b"\0")
     monkeypatch.setattr(learned, "_WEIGHTS", tmp_path)
-    with pytest.raises(PinciteError, match="not the one that was measured"):
+    with pytest.raises(PinciteError, match="not the file that was measured"):
         _ = learned.Trained()._session
 
 
