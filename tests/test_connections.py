@@ -170,6 +170,16 @@ def test_a_request_with_two_readings_is_never_read_as_two(url, headers):
     assert b" 200 OK" not in said
 
 
+def test_after_a_request_with_two_readings_the_connection_ends(url):
+    """Whatever comes next, and however late: a proxy may take it for a part of the first."""
+    with connected(url) as raw:
+        raw.sendall(
+            b"POST /api/v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        )
+        assert b"connection: close" in until_closed(raw).lower()
+
+
 def test_who_leaves_takes_the_question_back(tmp_path, monkeypatch):
     begun, go_on = threading.Event(), threading.Event()
     answer = Service._ask

@@ -99,8 +99,9 @@ KILLED = """
     from ray.cluster_utils import Cluster as Nodes
 
     def encoding():
-        alive = [a for a in actors().values() if a["State"] == "ALIVE" and "Map" in a["ActorClassName"]]
-        return [a["Address"]["NodeID"] for a in alive]
+        # One that has done its work is dead by the time that its last rows are read.
+        begun = [a for a in actors().values() if a["State"] in ("ALIVE", "DEAD") and "Map" in a["ActorClassName"]]
+        return [a["Address"]["NodeID"] for a in begun]
 
     place, folder = map(Path, sys.argv[1:])
     size = {"num_cpus": 1, "object_store_memory": 80_000_000, "include_dashboard": False}

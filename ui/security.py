@@ -262,12 +262,17 @@ def _local(scope: Scope) -> str:
 
 def _with_headers(scope: Scope, send: Send) -> Callable[[Message], Awaitable[None]]:
     ours = scope["path"].startswith(_OURS)
+    asked = Headers(scope=scope)
+    # A proxy may have read such a request otherwise: what follows on this connection is not trusted (RFC 9112, 6.1).
+    has_two_readings = "transfer-encoding" in asked and "content-length" in asked
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
             for name, value in _HEADERS.items():
                 headers[name] = value
+            if has_two_readings:
+                headers["Connection"] = "close"
             headers["Content-Security-Policy"] = _STRICT_POLICY if ours else _PAGE_POLICY
             if scope["scheme"] == "https":
                 headers["Strict-Transport-Security"] = "max-age=31536000"
