@@ -124,7 +124,7 @@ def test_what_is_added_for_a_group_is_for_that_group(visit, site):
     box.get_by_label("Share with").select_option("board")
     file = {"name": HOSTILE_NAME, "mimeType": "text/plain", "buffer": b"The regatta of Tayport is rowed in June."}
     page.locator("#pin-files").set_input_files([file])
-    expect(box.locator(".results li")).to_contain_text(HOSTILE_NAME)
+    expect(box.locator(".results li")).to_contain_text(HOSTILE_NAME, timeout=60_000)
     expect(line(box, "onerror")).to_contain_text("shared with board")
     assert HOSTILE_NAME not in documents(site.as_["rita"])
     for name in ("Share", "Remove"):

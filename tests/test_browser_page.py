@@ -175,7 +175,7 @@ def test_documents_are_added_found_read_and_removed(visit, site):
     payload = [{"name": name, "mimeType": "text/plain", "buffer": data} for name, data in files]
     page.locator("#pin-files").set_input_files(payload)
     results = page.locator("#pin-library .results li")
-    expect(results).to_have_count(3)
+    expect(results).to_have_count(3, timeout=60_000)  # the first file starts the process that reads files
     assert [results.nth(at).get_attribute("class") for at in range(3)] == ["added", "duplicate", "refused"]
     expect(results.nth(2).locator(".reason")).not_to_be_empty()
     expect(page.locator("#pin-library .going")).to_have_text("3 of 3 files done.")
