@@ -11,16 +11,15 @@ import sys
 import zlib
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from eval.cases import read_cases
+from eval.training import PRACTICE
 from rag.kinds import WEIGHTS, by_rule, is_russian, marks
 from rag.question import masked
 
-PRACTICE = Path(__file__).parents[1] / "corpus" / "practice" / "cases.jsonl"
 _FOLDS = 6
 _LEAST = 2  # questions that a mark must be seen in
 _SMALLEST = 0.05  # a weight that is smaller is left out
@@ -29,7 +28,7 @@ _STRENGTH = 1.0  # the inverse of the weight of the penalty (l2)
 
 def main() -> None:
     """Train, judge by leaving documents out, and write the weights."""
-    cases = [case for case in read_cases(PRACTICE) if not is_russian(case.question)]
+    cases = [case for case in read_cases(PRACTICE / "cases.jsonl") if not is_russian(case.question)]
     texts = [masked(" ".join(case.question.split())) for case in cases]
     seen = [list(marks(text)) for text in texts]
     kinds = np.array([case.kind for case in cases])

@@ -26,6 +26,7 @@ from rag.names import key, mentions, recipients
 from rag.question import Question
 from rag.read import Candidate, candidates
 from rag.scope import Scoped, scope
+from rag.signals import AGREEMENT
 from rag.subject import BEGINNING, about, beginnings, headings
 from rag.trees import session
 
@@ -39,7 +40,6 @@ SIGNALS: tuple[str, ...] = (
     "rest over", "rest", "period", "of the kind", "document", "sentences read",
 )  # fmt: skip
 WEIGHTS = Path(__file__).parent / "weights" / "members.onnx"
-_AGREEMENT = {"told": 2.0, "inherited": 1.0, "unknown": 0.0}
 _DOCUMENTS = 3  # of those that speak of what is asked, so many are gone through
 _PASSAGES = 60  # of each
 _AROUND = 2  # sentences before and after
@@ -142,7 +142,7 @@ def told_in(document: Document) -> tuple[list[Told], list[Place]]:
     for block in document.blocks:
         if block.kind not in ("paragraph", "item", "footnote"):
             continue
-        over = frozenset(t for heading in headings(document, block) for t in content_terms(heading))
+        over = frozenset(t for heading in headings(document, block.start) for t in content_terms(heading))
         for start, end in sentences(document.text, block.start, block.end, document.language):
             line = " ".join(document.text[start:end].split())
             told.append(Told(Span(start, end), frozenset(content_terms(line)), over, years.of(start, end)))
@@ -204,7 +204,7 @@ def _signals(
             _share(rest, around),
             _share(rest, told[n].over),
             float(len(rest)),
-            _AGREEMENT[told[n].scoped.agreement(question.periods)] if question.periods else nan,
+            AGREEMENT[told[n].scoped.agreement(question.periods)] if question.periods else nan,
             float(any(word[:BEGINNING] in stems for word in key(place.name))),
             float(rank),
             log(1 + len(cosines)),

@@ -122,7 +122,7 @@ def _around(entry: Entry) -> frozenset[str]:
     for span in entry.spans:
         held.update(terms(entry.document.text[span.start : span.end]))
         block = next((b for b in entry.document.blocks if b.start <= span.start < b.end), None)
-        for heading in headings(entry.document, block) if block else ():
+        for heading in headings(entry.document, block.start) if block else ():
             held.update(terms(heading))
     return frozenset(held)
 
@@ -181,7 +181,7 @@ def _from_tables(
         # What the table is about weighs more than a date in a cell, which may be that of a payment or an end.
         known = scoped.heading or scoped.title or told or scoped.lead
         fits = not question.periods or agree(question.periods, known)
-        held = set(content_terms(text)) | {t for h in headings(document, block) for t in content_terms(h)}
+        held = set(content_terms(text)) | {t for h in headings(document, block.start) for t in content_terms(h)}
         if not _holds(wanted, held, amount or text):
             continue
         purpose = next((cells[h] for h in cells if _PURPOSE.search(h) and cells[h] != name), None)
@@ -232,7 +232,7 @@ def _told(document: Document) -> list[_Told]:
     for block in document.blocks:
         if block.kind not in ("paragraph", "item", "footnote"):
             continue
-        over = {t for heading in headings(document, block) for t in content_terms(heading)}
+        over = {t for heading in headings(document, block.start) for t in content_terms(heading)}
         for span in sentences(document.text, block.start, block.end, document.language):
             raw = document.text[span.start : span.end]
             text = " ".join(raw.split())

@@ -21,10 +21,9 @@ from rag.cues import CAUSE, DATE, DEFINES, LEANS, MONEY, NUMBER, PLACE, has_numb
 from rag.question import Question
 from rag.read import Candidate, candidates
 from rag.scope import scope
-from rag.subject import about, held
+from rag.subject import BEGINNING, about, held
 
-_BEGINNING = 5  # letters
-_AGREEMENT = {"told": 2.0, "inherited": 1.0, "unknown": 0.0, "contradicted": -1.0}
+AGREEMENT = {"told": 2.0, "inherited": 1.0, "unknown": 0.0, "contradicted": -1.0}
 NAMES: tuple[str, ...] = (
     "cosine", "passage cosine", "lexical place", "vector place", "lexical share",
     "terms told", "terms around", "terms in title", "names told", "names around", "rarest told", "rarest around",
@@ -129,7 +128,7 @@ def signals(
             best_terms,
             c.start / max(len(c.document.text), 1),
             float(first),
-            nan if agreement is None else _AGREEMENT[agreement],
+            nan if agreement is None else AGREEMENT[agreement],
             len(question.terms),
             float(question.wants_all),
             _share(rest, own) if rest else nan,
@@ -155,8 +154,8 @@ def _share(weights: dict[str, float], held: frozenset[str]) -> float:
 
 def _loosely(weights: dict[str, float], held: frozenset[str]) -> float:
     """The share of the weights whose terms begin as a held one does: "founder" for "founded", and slips of the pen."""
-    beginnings = {t[:_BEGINNING] for t in held}
-    return sum(w for t, w in weights.items() if t in held or t[:_BEGINNING] in beginnings) / sum(weights.values())
+    beginnings = {t[:BEGINNING] for t in held}
+    return sum(w for t, w in weights.items() if t in held or t[:BEGINNING] in beginnings) / sum(weights.values())
 
 
 def _fits(question: Question, text: str, named: set[str]) -> float:

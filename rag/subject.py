@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from index.models import Block, Document
+from index.models import Document
 from index.terms import content_terms
 from rag.kept import per_document
 from rag.names import acronym
@@ -49,11 +49,11 @@ def lead(document: Document, length: int = 700) -> str:
     return "\n".join((_named(document), *_opening(document)))[:length]
 
 
-def headings(document: Document, block: Block) -> list[str]:
-    """The headings that stand over a block."""
+def headings(document: Document, at: int) -> list[str]:
+    """The headings that stand over a place, outermost first; a heading over itself, too."""
     path: list[tuple[int, str]] = []
     for other in document.blocks:
-        if other.start > block.start:
+        if other.start > at:
             break
         if other.kind == "heading":
             path = [(level, text) for level, text in path if level < other.level]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rag.subject import headings
 from ui.library import PDF
 
 if TYPE_CHECKING:
@@ -14,14 +15,7 @@ if TYPE_CHECKING:
 
 def section(document: Document, start: int) -> tuple[str, ...]:
     """The headings above a place, outermost first."""
-    path: list[tuple[int, str]] = []
-    for block in document.blocks:
-        if block.start > start:
-            break
-        if block.kind == "heading":
-            path = [(level, text) for level, text in path if level < block.level]
-            path.append((block.level, " ".join(document.text[block.start : block.end].split())))
-    return tuple(text for _, text in path)
+    return tuple(" ".join(heading.split()) for heading in headings(document, start))
 
 
 def link(turn: Turn, number: int | None = None) -> str:
