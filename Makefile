@@ -63,9 +63,12 @@ trust: setup
 audit: setup
 	$(BIN)/python -m tests.trust.audit
 
-# What is installed, as a bill of materials (CycloneDX).
+# What is installed, as a bill of materials (CycloneDX). The tool is no part of it.
 sbom: setup
-	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file sbom.json .venv
+	$(PYTHON) -m venv .venv-sbom
+	.venv-sbom/bin/pip install --quiet --disable-pip-version-check cyclonedx-bom==7.5.0
+	.venv-sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file sbom.json .venv
+	rm -r .venv-sbom
 
 # After a change to pyproject.toml or constraints.txt, on each platform that has a lock.
 lock: setup

@@ -21,6 +21,8 @@ from ui.accounts import LOCAL
 from ui.state import State
 from ui.talks import Talks, new_id
 
+expect.set_options(timeout=15_000)  # as long as everything else waits
+
 ROOT = Path(__file__).parents[1]
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
 FLAGS += ["--disable-component-update", "--disable-sync"]
@@ -156,6 +158,11 @@ def visits(chromium, site):
     for context in contexts:
         context.close()
     assert wrong == []
+
+
+def ask(page, question):
+    page.get_by_role("textbox", name="Your question").fill(question)
+    page.keyboard.press("Enter")
 
 
 def chip(page, site, kind, number):

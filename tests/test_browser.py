@@ -1,6 +1,7 @@
 """Citations in a real browser, on a real server: chips, the source panel, the link; see `tests.browsing`."""
 
 import re
+import signal
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from tests.browsing import (
     HOSTILE_NAME,
     PASSING,
     QUESTION,
+    ask,
     chip,
     main,
     marked,
@@ -23,8 +25,7 @@ from tests.browsing import (
 
 def test_every_number_of_an_answer_is_a_chip(visit, site):
     page = visit()
-    page.get_by_role("textbox", name="Your question").fill("Who received NED grants in 2021?")
-    page.keyboard.press("Enter")
+    ask(page, "Who received NED grants in 2021?")
     page.locator("#chat .pin-answer").wait_for()
     page.wait_for_url("**/?conv=*")
     talk = site.get(f"/conversations/{page.url.split('conv=')[1]}")
@@ -243,14 +244,31 @@ def test_axe_finds_nothing_serious(visit, site, scheme):
 
 def test_chips_and_feedback_outlive_the_server(visit, site):
     page = visit(main(site))
+    page.wait_for_load_state("networkidle")
     site.stop()
     site.start()
     chip(page, site, "table", 2).click()  # of a page that was open all the while
     assert "Silk Road Page Turners" in marked(page)
-    page.get_by_role("textbox", name="Your question").fill("Who is the director?")
-    page.keyboard.press("Enter")
+    ask(page, "Who is the director?")
     expect(page.locator("#chat .pin-answer")).to_have_count(4)
     fresh = visit(main(site))
     expect(fresh.locator("#chat .pin-answer")).to_have_count(4)
     chip(fresh, site, "sentences", 2).click()
     assert "Nine regular grants" in marked(fresh)
+
+
+def test_a_page_that_waited_for_a_server_that_died_loads_again_by_itself(visit, site):
+    page = visit()
+    page.wait_for_load_state("networkidle")
+    page.evaluate("window.before = true")
+    site.process.send_signal(signal.SIGSTOP)
+    with page.expect_request("**/gradio_api/queue/join*"):
+        ask(page, "Who is the director?")
+    site.stop()
+    expect(page.get_by_text("Connection to the server was lost")).to_be_visible()
+    site.start()
+    page.wait_for_function("!window.before")
+    page.locator("#pin-bar button").first.wait_for(state="attached")
+    page.wait_for_load_state("networkidle")
+    ask(page, "Who is the director?")
+    expect(page.locator("#chat .pin-answer")).to_have_count(1)

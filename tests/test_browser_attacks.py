@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browsing import visits
+from tests.browsing import ask, visits
 from tests.serving import PASSWORD, Site, accounts, client, copied
 from tests.stub_model import serving
 
@@ -69,8 +69,7 @@ def test_nothing_that_is_stored_runs_or_fetches(visit, site, tmp_path, reply):
     site.stub.reply = reply
     page = visit("/", wait=False)
     enter(page)
-    page.get_by_role("textbox", name="Your question").fill(QUESTION)
-    page.keyboard.press("Enter")
+    ask(page, QUESTION)
     answer = page.locator("#chat .pin-answer").first
     answer.wait_for()
     expect(page.locator(".pin-question")).to_contain_text("<script>alert(1)</script>")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from anyio.to_thread import run_sync
 from fastapi import FastAPI
@@ -40,7 +41,7 @@ _FILES = {
 }
 _GRADIO = re.compile(
     r"/|/(?:config|theme\.css|favicon\.ico|(?:assets|static)/.+)"
-    r"|/gradio_api/(?:info|queue/join|queue/data|cancel|heartbeat/[^/]+|call/(?!v2/)[^/]+(?:/[^/]+)?)"
+    r"|/gradio_api/(?:info|app_id|queue/join|queue/data|cancel|heartbeat/[^/]+|call/(?!v2/)[^/]+(?:/[^/]+)?)"
 )
 
 
@@ -83,12 +84,33 @@ def create_app(settings: Settings) -> FastAPI:
     app.include_router(admin_routes.routes(service))
     app.router.routes.append(Route("/mcp", mcp, methods=["GET", "POST", "DELETE"]))
     if settings.page:
-        from ui import chat
+        with _without_stubs():
+            from ui import chat
 
         chat.mount(app, service)
         mounted = cast(Mount, app.router.routes.pop())
         app.router.routes.append(_Used(mounted.path, app=mounted.app))
     return app
+
+
+@contextmanager
+def _without_stubs() -> Iterator[None]:
+    """Gradio, when imported, parses the source of each of its components to write a type stub beside it: two seconds.
+
+    It leaves out those whose file cannot be told.
+    """
+    told = inspect.getfile
+
+    def untold(thing: Any) -> str:  # noqa: ANN401
+        if type(thing).__name__ == "ComponentMeta":
+            raise OSError
+        return told(thing)
+
+    inspect.getfile = untold  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        inspect.getfile = told
 
 
 class _Used(Mount):
