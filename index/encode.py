@@ -216,10 +216,10 @@ def _compile(folder: Path, path: Path) -> None:
     from transformers import AutoModel
     from transformers.utils import logging
 
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
 
-    class Tokens(torch.nn.Module):
+    class Tokens(torch.nn.Module):  # type: ignore[misc]
         """Only the token embeddings: pooling is done by the caller, who needs it per sentence too."""
 
         def __init__(self, model: torch.nn.Module) -> None:

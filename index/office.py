@@ -260,7 +260,7 @@ def _slide(slide: Slide, page: int, out: Builder) -> None:
         if title is not None and shape.shape_id == title.shape_id:
             continue
         if shape.has_text_frame:
-            paragraphs = [p for p in shape.text_frame.paragraphs if p.text.strip()]  # type: ignore[attr-defined]
+            paragraphs = [p for p in shape.text_frame.paragraphs if p.text.strip()]
             for one in paragraphs:
                 words = veiled(one.text, whole or shape_veil(shape) or run_veil(one))
                 out.add("item" if len(paragraphs) > 1 else "paragraph", words, page=page)
@@ -272,11 +272,11 @@ def _slide(slide: Slide, page: int, out: Builder) -> None:
                     else veiled(cell.text, whole or shape_veil(shape))
                     for n, cell in enumerate(row.cells)
                 ]
-                for row in shape.table.rows  # type: ignore[attr-defined]
+                for row in shape.table.rows
             ]
             add_table(out, grid, page=page)
         elif getattr(shape, "has_chart", False):
-            _chart(shape.chart, page, out)  # type: ignore[attr-defined]
+            _chart(shape.chart, page, out)
     if slide.has_notes_slide and (frame := slide.notes_slide.notes_text_frame) is not None:
         for words in frame.text.split("\n"):
             out.add("paragraph", veiled(words, whole), page=page)

@@ -10,7 +10,17 @@ import pytest
 from index.encode import Encoder
 from index.models import Block, Document
 
+# The files that take longest, longest first: begun last, one of them would keep one process busy, the others idle.
+LONG = (
+    "workers milvus_library browser_page browser llm_real cli browser_accounts browser_attacks engine durability "
+    "browser_writing routes eval_commands docs report hostile"
+).split()
 SEEDS = Path(__file__).parents[2] / "shared" / "seeds"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    names = [f"test_{name}" for name in LONG]
+    items.sort(key=lambda item: names.index(item.path.stem) if item.path.stem in names else len(names))
 
 
 @pytest.fixture(scope="session")
@@ -18,9 +28,9 @@ def encoder() -> Encoder:
     return Encoder()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """A real browser; the tests that use it run in a process of their own (see the Makefile)."""
+    """A real browser, ended after each file: while it is there, no other event loop can run in its thread."""
     from tests.browsing import browser
 
     with browser() as launched:

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browsing import marked, raw_numbers, serious, visits
+from tests.browsing import ask, marked, raw_numbers, serious, visits
 from tests.serving import Site, copied
 from tests.stub_model import serving
 
@@ -30,11 +30,6 @@ def visit(chromium, site):
     site.stub.mode, site.stub.reply = "whole", "NOT IN THE EVIDENCE"
     with visits(chromium, site) as open_page:
         yield open_page
-
-
-def ask(page, question):
-    page.get_by_role("textbox", name="Your question").fill(question)
-    page.keyboard.press("Enter")
 
 
 def test_words_are_marked_until_they_are_verified_and_chips_work_at_once(visit, site):

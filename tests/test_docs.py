@@ -25,6 +25,7 @@ def place(tmp_path_factory) -> Path:
 
 def run(words: list[str], place: Path) -> str:
     env = {name: value for name, value in os.environ.items() if not name.startswith("PINCITE_")}
+    env["PINCITE_INDEX"] = "handbook.index"  # that of the snippet, which is then made once
     done = subprocess.run(words, cwd=place, capture_output=True, text=True, timeout=300, check=False, env=env)
     assert done.returncode == 0, done.stderr
     return done.stdout

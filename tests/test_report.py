@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from eval.cases import Case
 from eval.plots import plots
@@ -22,11 +20,6 @@ from eval.support import PlainVerifier
 from rag.models import Answer, Note, Rejected
 from tests.handmade import CASES, DELTA_2021, HandMade, answer, best, every_sentence, gold_answer, refusal
 from tests.test_run import settings
-
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
 
 
 def mixed(case: Case) -> Answer | None:
@@ -62,18 +55,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return Made(loaded, scores, summary, write(loaded, scores, summary)[0])
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("chromium-browser")
-    if path is None:
-        missing = "Chromium is missing, so the report was not opened; install it (Debian: apt-get install chromium)"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
 class Opened(NamedTuple):
     page: Page
     requests: list[str]
@@ -81,8 +62,8 @@ class Opened(NamedTuple):
 
 
 @pytest.fixture
-def opened(browser: Browser, made: Made) -> Iterator[Opened]:
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
+def opened(chromium: Browser, made: Made) -> Iterator[Opened]:
+    context = chromium.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     requests: list[str] = []
     problems: list[str] = []

@@ -67,6 +67,7 @@ GRADIO = """
 -+++++ GET /assets/{path:path}
 -+++++ GET /static/{path:path}
 -+++++ GET /gradio_api/info
+-+++++ GET /gradio_api/app_id
 -+++++ POST /gradio_api/queue/join
 -+++++ GET /gradio_api/queue/data
 -+++++ POST /gradio_api/cancel
