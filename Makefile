@@ -49,12 +49,12 @@ gate: setup
 	$(BIN)/pincite eval run corpus/cases.jsonl --out runs/gate
 	$(BIN)/pincite eval gate runs/gate
 
-# Some tests wait more than they work: three at a time keep two cores busy, and the gate and the linters run beside them.
+# Some tests wait more than they work: four at a time keep two cores busy, and the gate and the linters run beside them.
 test: setup browser
 	$(MAKE) --jobs 3 lint gate pytest
 
 pytest: setup
-	$(BIN)/pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The long trials of what docs/trust.md promises: hours. TRIAL=name runs one.
 trust: setup

@@ -219,7 +219,7 @@ class Assistant:
         """Rows where what was given to whom is asked and the documents list it, else the sentences that stand."""
         good = [e for e in locked.evidence if e.probability >= self.reader.threshold]
         named = members(question, documents.values(), self.index, vectors) if question.kind == "list" else []
-        if named or ABOUT_RECEIPT.search(question.text):
+        if question.kind == "list" or ABOUT_RECEIPT.search(question.text):
             answered = any(says(question, documents[e.document].text[e.start : e.end]) for e in good)
             listed = from_lists(question, list(documents.values()), answered, named)
             if listed:

@@ -225,7 +225,8 @@ def from_entries(groups: Sequence[Sequence[Entry]]) -> Composed:
     ]
     told = sum(row.amount is not None for row in rows)
     sources = len({citation.document for citation in citations})
-    counted = f"{len(rows)} found in {sources} document{'s' * (sources != 1)}; amounts are told for {told}."
+    counted = f"{len(rows)} found in {sources} document{'s' * (sources != 1)}"
+    counted += f"; amounts are told for {told}." if told else "."
     notes = [Note(kind="completeness", text=counted)]
     notes += _disagreements([group for _, group in shown], len(citations) + 1)
     return Composed(claims, citations, rejected, rows, notes)

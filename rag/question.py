@@ -11,6 +11,7 @@ from rag.kinds import Kind, by_rule, kind_of
 from rag.periods import Period, periods
 
 LONGEST = 100_000  # characters; a question of more is a document
+_MOST_TERMS = 300  # the last ones: after a long preamble the question comes last
 
 _CAPITAL = "[A-ZА-ЯЁӘҒҚҢӨҰҮҺІ]"
 _WORD = rf"{_CAPITAL}[\w&.’'-]*"
@@ -70,13 +71,13 @@ def understand(text: str) -> Question:
         )
     asked = periods(text)
     years = {str(year) for period in asked for year in period if year < 9999}
-    asking = masked(text[-400:])  # after a long preamble the question comes last
+    asking = masked(text[-400:])
     kind = kind_of(asking)
     return Question(
         text=text,
         kind=kind,
         plain=kind == by_rule(asking),
-        terms=tuple(t for t in content_terms(text) if t not in years),
+        terms=tuple(t for t in content_terms(text) if t not in years)[-_MOST_TERMS:],
         periods=asked,
         names=_names(text),
     )

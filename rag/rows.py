@@ -12,6 +12,7 @@ from index.split import sentences
 from index.terms import content_terms, term, terms
 from rag.cues import LEANS, MONEY
 from rag.kept import per_document
+from rag.merge import Aliases, one, together
 from rag.names import mentions, recipients, renamings, same
 from rag.periods import Periods, agree, periods
 from rag.question import Question
@@ -23,7 +24,10 @@ _NAME = re.compile(
     r"grantee|recipient|organi[sz]ation|name|partner|beneficiary|awardee|applicant|company|получател|организаци|назван|партн[её]р",
     re.IGNORECASE,
 )
-_AMOUNT = re.compile(r"amount|sum\b|grant\b|award|value|paid|budget|usd|eur|gbp|kzt|сумма|размер|грант", re.IGNORECASE)
+_AMOUNT = re.compile(
+    r"amount|sum\b|grant\b|award|value|paid|budget|usd|eur|gbp|kzt|\bcosts?\b|price|сумма|размер|грант|стоимост|цена",
+    re.IGNORECASE,
+)
 _PURPOSE = re.compile(r"purpose|project|^for$|aim|use|description|назначени|цель|проект|^на что$", re.IGNORECASE)
 _PERIOD = re.compile(r"^(?:year|period|decided|awarded|approved|start|from|год|период|решени)", re.IGNORECASE)
 _CURRENCY = re.compile(r"currency|валюта", re.IGNORECASE)
@@ -74,7 +78,7 @@ class Entry(NamedTuple):
 
 
 def entries(
-    question: Question, documents: Sequence[Document], aliases: Sequence[tuple[str, str]] = ()
+    question: Question, documents: Sequence[Document], aliases: Aliases = ()
 ) -> tuple[list[Entry], list[Entry]]:
     """All entries of the documents for a question, and those that are of another period than the one asked for.
 
@@ -91,7 +95,9 @@ def entries(
     for document in documents:
         about = lead(document)
         wanted = _residual(question, about)
-        found = [*_from_tables(question, document, wanted), *_from_prose(question, document, wanted)]
+        found = [*_from_tables(question, document, wanted)]
+        if ABOUT_RECEIPT.search(question.text):
+            found += _from_prose(question, document, wanted)
         own = [name for name in question.names if any(one(name, entry.name, aliases) for entry, _ in found)]
         # Who gives may be said to have been given something, too. It is not whom the question is about where another
         # name is, or where all who were given something are asked for.
@@ -107,13 +113,6 @@ def entries(
             if is_asked and (not narrow or narrow <= _around(entry)):
                 (inside if fits else outside).append(entry)
     return inside, outside
-
-
-def one(name: str, other: str, aliases: Sequence[tuple[str, str]]) -> bool:
-    """Whether two names stand for one thing, by themselves or by an alias."""
-    return same(name, other) or any(
-        (same(name, a) and same(other, b)) or (same(name, b) and same(other, a)) for a, b in aliases
-    )
 
 
 def _around(entry: Entry) -> frozenset[str]:
@@ -133,15 +132,9 @@ def _is_about(name: str, about: str) -> bool:
     return set(terms(name)) <= held or any(same(name, mention.text) for mention in mentions(about))
 
 
-def merged(found: Sequence[Entry], aliases: Sequence[tuple[str, str]] = ()) -> list[list[Entry]]:
+def merged(found: Sequence[Entry], aliases: Aliases = ()) -> list[list[Entry]]:
     """Entries that name one thing, together, in the order in which they first appear; rows and amounts come first."""
-    groups: list[list[Entry]] = []
-    for entry in found:
-        group = next((g for g in groups if any(one(entry.name, other.name, aliases) for other in g)), None)
-        if group is None:
-            groups.append([entry])
-        else:
-            group.append(entry)
+    groups = ([found[at] for at in places] for places in together([entry.name for entry in found], aliases))
     return [sorted(group, key=lambda e: (e.amount is None, not e.row)) for group in groups]
 
 
@@ -169,7 +162,7 @@ def _from_tables(
     rows = [block for block in document.blocks if block.kind == "row" and block.cells]
     for block in rows:
         cells = {cell.header: document.text[cell.start : cell.end] for cell in block.cells}
-        name = next((cells[h] for h in cells if _NAME.search(h) and not _AMOUNT.search(h)), None)
+        name = _name_of(question, cells)
         if name is None or any(_PART.search(header) for header in cells):
             continue
         text = document.text[block.start : block.end]
@@ -189,6 +182,15 @@ def _from_tables(
             Entry(name, amount, _shown(known, question), purpose, document, (Span(block.start, block.end),), True),
             fits,
         )
+
+
+def _name_of(question: Question, cells: dict[str, str]) -> str | None:
+    """What a row is of: its cell under a header for names, else its first where that column is what is asked for."""
+    named = next((cells[h] for h in cells if _NAME.search(h) and not _AMOUNT.search(h)), None)
+    first = next(iter(cells))
+    if named is None and not set(terms(first)).isdisjoint(question.terms) and re.search(r"[^\W\d]", cells[first]):
+        return cells[first]
+    return named
 
 
 def _amount_of(cells: dict[str, str]) -> str | None:

@@ -25,7 +25,7 @@ expect.set_options(timeout=15_000)  # as long as everything else waits
 
 ROOT = Path(__file__).parents[1]
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
-FLAGS += ["--disable-component-update", "--disable-sync"]
+FLAGS += ["--disable-component-update", "--disable-sync", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
 HOSTILE_NAME = "<img src=x onerror=alert(1)> ![n](http:&#47;&#47;evil.example&#47;n.png).txt"
 HOSTILE = """<script>alert("title")</script> ![t](http://evil.example/t.png)
 
@@ -131,17 +131,15 @@ def visits(chromium, site):
     """Opens the page in a profile of its own; a script error, a dialog or a request to elsewhere fails the test."""
     contexts, wrong = [], []
 
-    def allow(route):
-        own = route.request.url.startswith((f"{site.url}/", "data:", "blob:"))
-        if not own:
-            wrong.append(route.request.url)
-        (route.continue_ if own else route.abort)()
+    def requested(request):
+        if not request.url.startswith((f"{site.url}/", "data:", "blob:")):
+            wrong.append(request.url)
 
     def open_page(path="/", wait=True, **options):
         options = {"viewport": {"width": 1360, "height": 850}, "reduced_motion": "reduce", **options}
         context = chromium.new_context(base_url=site.url, **options)
         contexts.append(context)
-        context.route("**/*", allow)
+        context.on("request", requested)
         page = context.new_page()
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: wrong.append(str(error)))

@@ -7,6 +7,7 @@ import pytest
 from index.library import Index
 from rag.assistant import READERS, Assistant
 from rag.compute import computed
+from rag.merge import together
 from rag.models import Row
 from rag.question import understand
 
@@ -107,3 +108,18 @@ ROWS = [row("A", "$1,000", 1), row("B", "$2.5 thousand", 2), row("C", "€9,000"
 )  # fmt: skip
 def test_what_is_worked_out_shows_how(question, expected):
     assert [(claim.text, claim.citations) for claim in computed(understand(question), ROWS)] == expected
+
+
+def test_a_short_name_that_may_stand_for_several_stands_for_itself():
+    names = (
+        "Youth Centre",
+        "Almaty Youth Centre",
+        "Osh Youth Centre",
+        "AYC",
+        "Vlast Media Group",
+        "Vlast Media Group LLP",
+    )
+    assert together(names) == [[0], [1, 3], [2], [4, 5]]
+    assert together(
+        ("Youth Centre", "Almaty Youth Centre", "YC of Almaty"), [("Almaty Youth Centre", "YC of Almaty")]
+    ) == [[0, 1, 2]]

@@ -117,6 +117,16 @@ def test_a_list_is_a_table_with_a_chip_in_each_row():
     assert tree.classed("csv")
 
 
+def test_a_long_list_comes_in_pages():
+    rows = tuple(Row(name=f"Grantee {n}", citations=(1,)) for n in range(120))
+    tree = Tree(answer_html(answered(citations=(citation(1),), rows=rows), "a", {}))
+    assert [body.get("class") for body in tree.all("tbody")] == [None, "later", "later"]
+    assert len(tree.all("tr")) == 121
+    (button,) = tree.classed("unfold")
+    assert "act-a" in button["class"].split()
+    assert "Show more (70)" in tree.text()
+
+
 def test_a_refusal_has_no_chips_and_says_what_is_near():
     note = Note(kind="other_period", text="Only for 2020:", citations=(citation(1, "Total\n\nIn 2020\nit was six."),))
     tree = Tree(answer_html(refused(nearest=(NEAR,), notes=(note,)), "a", {}))

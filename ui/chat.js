@@ -169,6 +169,13 @@ const actions = {
     const choice = Number(/(?:^| )choice-(\d+)(?: |$)/.exec(button.className)[1]);
     trigger("choose", { answer: id, choice });
   },
+  unfold: async (id, button) => {
+    const [next, ...later] = button.parentElement.querySelectorAll("tbody.later");
+    next.classList.remove("later");
+    button.querySelector(".left").textContent = later.reduce((sum, body) => sum + body.rows.length, 0);
+    next.querySelector("button").focus({ preventScroll: true });
+    if (!later.length) button.remove();
+  },
   good: (id, button) => think(id, "up", button),
   bad: (id, button) => think(id, "down", button),
 };

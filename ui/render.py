@@ -18,6 +18,7 @@ from ui.models import Feedback
 from ui.texts import TEXTS
 
 _COLUMNS = ("name", "amount", "period", "purpose")
+_PAGE = 50  # rows
 _MARKER = re.compile(r"\[\d+\]")
 _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 # Markdown reads an entity as the sign itself, never as syntax of its own, and so does HTML.
@@ -86,7 +87,7 @@ def answer_html(
         parts += [_note(note, ident, say) for note in answer.notes]
         parts += _nearest(answer.nearest, say)
     else:
-        parts += [_table(answer.rows, chips, say)] if answer.rows else []
+        parts += [_table(answer.rows, chips, ident, say)] if answer.rows else []
         parts += _claims(_beside_rows(answer), chips)
         if answer.notes:
             notes = "".join(_chipped(note, chips) for note in answer.notes)
@@ -165,22 +166,28 @@ def _columns(rows: Sequence[Row]) -> list[str]:
     return [column for column in _COLUMNS if column == "name" or any(getattr(row, column) for row in rows)]
 
 
-def _table(rows: Sequence[Row], chips: Mapping[int, str], say: Mapping[str, str]) -> str:
+def _table(rows: Sequence[Row], chips: Mapping[int, str], ident: str, say: Mapping[str, str]) -> str:
+    """A table of rows, a page of them at a time; the pages after the first wait for a click."""
     columns = _columns(rows)
     head = "".join(f'<th scope="col">{say[column]}</th>' for column in columns)
-    body = []
-    for row in rows:
-        # The chips stand by the name, where a narrow screen shows them without scrolling.
-        cells = [f'<th scope="row">{_text(row.name)} {_chips(row.citations, chips)}</th>']
-        for column in columns[1:]:
-            value = getattr(row, column)
-            shown = _text(value) if value else f'<span class="missing">{say["not_given"]}</span>'
-            cells.append(f'<td class="{column}">{shown}</td>')
-        body.append(f"<tr>{''.join(cells)}</tr>")
-    return (
-        f'<div class="rows" tabindex="0"><table><thead><tr>{head}</tr></thead>'
-        f"<tbody>{''.join(body)}</tbody></table></div>"
-    )
+    pages = [rows[at : at + _PAGE] for at in range(0, len(rows), _PAGE)]
+    bodies = ["".join(_row(row, columns, chips, say) for row in page) for page in pages]
+    body = '</tbody><tbody class="later">'.join(bodies)
+    table = f'<div class="rows" tabindex="0"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+    if len(pages) == 1:
+        return table
+    left = f'{say["show_more"]} (<span class="left">{len(rows) - _PAGE}</span>)'
+    return f'{table}<button type="button" class="other unfold act-{ident}">{left}</button>'
+
+
+def _row(row: Row, columns: Sequence[str], chips: Mapping[int, str], say: Mapping[str, str]) -> str:
+    # The chips stand by the name, where a narrow screen shows them without scrolling.
+    cells = [f'<th scope="row">{_text(row.name)} {_chips(row.citations, chips)}</th>']
+    for column in columns[1:]:
+        value = getattr(row, column)
+        shown = _text(value) if value else f'<span class="missing">{say["not_given"]}</span>'
+        cells.append(f'<td class="{column}">{shown}</td>')
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def _chipped(note: Note, chips: Mapping[int, str]) -> str:
