@@ -35,7 +35,7 @@ def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[st
         if barred(question, document, e):
             continue
         scoped = scope(document).of(e.start, e.end)
-        if scoped.agreement(question.periods, of_date=question.kind == "date") != "contradicted":
+        if scoped.agreement(question.periods, question.kind) != "contradicted":
             kept.append(e)
         elif scoped.own or scoped.before or scoped.heading or strict:
             if place < _NOTED if strict else e.probability >= LIKELY:

@@ -14,6 +14,7 @@ from rag.periods import Period, Periods, agree, periods
 
 Agreement = Literal["told", "inherited", "unknown", "contradicted"]
 
+_SUMS = ("amount", "total", "count")
 _REACH = 1500  # characters over which a year that was named goes on to hold
 _NEXT_TO = 300
 _DATELINE = re.compile(r"\W*(?:published|date|updated|posted|дата|опубликован\w*)\b", re.IGNORECASE)
@@ -40,18 +41,21 @@ class Scoped(NamedTuple):
         """The years that hold."""
         return next((named for named in self if named), ())
 
-    def agreement(self, asked: Sequence[Period], *, of_date: bool = False) -> Agreement:
+    def agreement(self, asked: Sequence[Period], kind: str = "") -> Agreement:
         """How the sentence stands to the years asked for.
 
         Args:
-            of_date: whether a date is asked for; then the year in a sentence may be the answer, and what stands around
-                it tells of which year it speaks.
+            kind: of the question. Where a date is asked for, the year in a sentence may be the answer, and what stands
+                around it tells of which year it speaks. Where a sum is, one over an open stretch of years ("since
+                1995") is not that of any year in it.
         """
         if not asked or not self.holding:
             return "unknown"
+        if kind in _SUMS and all(named.open for named in self.holding) and not any(period.open for period in asked):
+            return "contradicted"
         if not agree(tuple(asked), self.holding):
             around = (self.before, self.heading, self.title, self.near, self.lead)
-            if of_date and any(agree(tuple(asked), named) for named in around if named):
+            if kind == "date" and any(agree(tuple(asked), named) for named in around if named):
                 return "inherited"
             return "contradicted"
         return "told" if self.own else "inherited"

@@ -157,7 +157,7 @@ def _locks(question: Question, document: Document, e: Evidence) -> Step:
     if bar := barred(question, document, e):
         return Step(name="locks", passed=False, told=bar)
     scoped = scope(document).of(e.start, e.end)
-    if scoped.agreement(question.periods, of_date=question.kind == "date") == "contradicted":
+    if scoped.agreement(question.periods, question.kind) == "contradicted":
         years, asked = (" and ".join(map(str, each)) for each in (scoped.holding, question.periods))
         return Step(name="locks", passed=False, told=f"it speaks of {years}, not of {asked}")
     return Step(name="locks", passed=True, told="names, years and the kind of thing asked for agree")

@@ -89,5 +89,13 @@ def test_the_year_in_a_sentence_may_be_the_date_that_is_asked_for():
     made = document("# Results for 2022\n\nThe dividend is payable on 17 March 2023.")
     scoped = Scope(made).of(made.text.index("The dividend"), len(made.text))
     assert scoped.agreement(periods("2022")) == "contradicted"
-    assert scoped.agreement(periods("2022"), of_date=True) == "inherited"
-    assert scoped.agreement(periods("2019"), of_date=True) == "contradicted"
+    assert scoped.agreement(periods("2022"), "date") == "inherited"
+    assert scoped.agreement(periods("2019"), "date") == "contradicted"
+
+
+def test_what_was_spent_since_a_year_was_not_spent_in_one_year():
+    made = document("The fund works in Osh. Since 1995 it has spent $100 million there.")
+    scoped = Scope(made).of(made.text.index("Since"), len(made.text))
+    assert scoped.agreement(periods("2021"), "amount") == "contradicted"
+    assert scoped.agreement(periods("since 1995"), "amount") == "told"
+    assert scoped.agreement(periods("2021"), "person") == "told"
