@@ -109,13 +109,21 @@ def seed(site, held):
                           text="The documents do not tell this for 2031.", notes=(other,)),
         "hostile": Answer(question=QUESTION, citations=(bad_cite,), **base,
                           claims=(Claim(text=bad_cite.quote, citations=(1,)),)),
+        "long": Answer(question="List all of them.", citations=second[:1], **base, rows=tuple(
+            Row(name=f"Grantee {n}", citations=(1,)) for n in range(120))),
         "passing": Answer(question="Who keeps the lantern?", citations=(passing,), **base,
                           claims=(Claim(text=PASSING, citations=(1,)),)),
     }  # fmt: skip
     state = State(site.folder)
     talks = Talks(state)
     site.talks, site.answers, site.passing = {}, {}, passing.document
-    groups = {"main": ("sentences", "table", "refusal"), "hostile": ("hostile",), "gone": ("passing",), "spare": ()}
+    groups = {
+        "main": ("sentences", "table", "refusal"),
+        "hostile": ("hostile",),
+        "gone": ("passing",),
+        "spare": (),
+        "long": ("long",),
+    }
     for talk, kinds in groups.items():
         site.talks[talk] = new_id()
         title = answers[kinds[0]].question if kinds else "To be deleted"

@@ -37,9 +37,9 @@ def chromium():
         yield launched
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder):
-    """The demo served with answers of a known form."""
+    """The demo served with answers of a known form; each file of tests leaves it changed."""
     from tests.browsing import served
 
     with served(tmp_path_factory.mktemp("browser"), encoder) as site:

@@ -165,6 +165,19 @@ def test_a_long_list_is_read_to_its_end(visit, site):
     expect(picks.last).to_have_text("Talk 619")
 
 
+def test_a_long_table_comes_in_pages(visit, site):
+    page = visit(f"/?conv={site.talks['long']}")
+    shown, further = page.locator("#chat tbody tr:visible"), page.locator("#chat .unfold")
+    expect(shown).to_have_count(50)
+    expect(further).to_have_text("Show more (70)")
+    further.click()
+    expect(shown).to_have_count(100)
+    assert page.evaluate("document.activeElement.closest('tr').textContent").startswith("Grantee 50")
+    further.press("Enter")
+    expect(shown).to_have_count(120)
+    expect(further).to_have_count(0)
+
+
 def test_documents_are_added_found_read_and_removed(visit, site):
     page = visit("/?view=documents")
     count = page.locator("#pin-library .find .count")
