@@ -55,6 +55,14 @@ def test_nothing_heavy_is_loaded_before_it_is_needed():
     assert out.stdout.strip() == "[]"
 
 
+def test_a_search_loads_nothing_that_answers():
+    code = "import sys, ui.cli, index.library; print([m for m in sys.modules if m.startswith('rag.')])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert set(ast.literal_eval(out.stdout)) <= {"rag.llm", "rag.models"}
+    with pytest.raises(AttributeError, match="has no attribute 'oracle'"):
+        rag.oracle  # noqa: B018
+
+
 def test_no_pickle_anywhere():
     for package in ALLOWED:
         for file in (ROOT / package).glob("**/*.py"):
