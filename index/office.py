@@ -262,7 +262,7 @@ def _slide(slide: Slide, page: int, out: Builder) -> None:
         if shape.has_text_frame:
             paragraphs = [p for p in shape.text_frame.paragraphs if p.text.strip()]
             for one in paragraphs:
-                words = veiled(one.text, whole or shape_veil(shape) or run_veil(one))
+                words = veiled(one.text, whole or shape_veil(shape) or run_veil(one, shape, slide))
                 out.add("item" if len(paragraphs) > 1 else "paragraph", words, page=page)
         elif getattr(shape, "has_table", False):
             grid = [

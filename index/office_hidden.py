@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 from index.hidden import NOT_DISPLAYED, SAME_COLOUR, TINY
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
+_P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
+_FILLS = tuple(f"{_A}{name}Fill" for name in ("solid", "grad", "blip", "patt"))
 _TINY = 1.5  # points
 _OFF = ("0", "false", "off", "none")
 LONGEST_CHAIN = 12  # styles that build on each other; a file may have made a ring of them
@@ -131,10 +134,46 @@ def shape_veil(shape: Any) -> str | None:  # noqa: ANN401
     return NOT_DISPLAYED if any(word not in _OFF for word in shape._element.xpath("./*/p:cNvPr/@hidden")) else None
 
 
-def run_veil(paragraph: Any) -> str | None:  # noqa: ANN401
-    """Why some of a slide's paragraph is not seen, or ``None``; the size of letters alone is looked at."""
-    sizes = [run.font.size for run in paragraph.runs]
-    return TINY if any(size is not None and size.pt <= _TINY for size in sizes) else None
+def run_veil(paragraph: Any, shape: Any, slide: Any) -> str | None:  # noqa: ANN401
+    """Why some of a slide's paragraph is not seen, or ``None``: for the size of its letters, or for white on white."""
+    fonts = [run.font for run in paragraph.runs if run.text.strip()]
+    if any(font.size is not None and font.size.pt <= _TINY for font in fonts):
+        return TINY
+    white = any(_is_white_fill(font._element.find(f"{_A}solidFill")) for font in fonts)
+    return SAME_COLOUR if white and _on_white(shape, slide) else None
+
+
+def _is_white_fill(fill: Any) -> bool:  # noqa: ANN401
+    """Whether an ``a:solidFill`` is white, by its digits or as the ground of the usual theme."""
+    if fill is None:
+        return False
+    return any(
+        (colour.tag == f"{_A}srgbClr" and is_white(colour.get("val")))
+        or (colour.tag == f"{_A}schemeClr" and colour.get("val") in ("bg1", "lt1") and not len(colour))
+        for colour in fill
+    )
+
+
+def _on_white(shape: Any, slide: Any) -> bool:  # noqa: ANN401
+    """Whether nothing but white lies behind a shape: no ground of a slide, no fill, no shape or picture beneath it."""
+    layers = (slide, slide.slide_layout, slide.slide_layout.slide_master)
+    ground = next((found for layer in layers if (found := layer._element.find(f"{_P}cSld/{_P}bg")) is not None), None)
+    fills = [] if ground is None else [each for each in ground.iter() if each.tag in _FILLS]
+    if any(not _is_white_fill(fill) for fill in fills):
+        return False
+    if ground is not None and not fills and not _is_white_fill(ground.find(f"{_P}bgRef")):
+        return False
+    return not any(_is_laid(other) for layer in layers for other in layer.shapes)
+
+
+def _is_laid(shape: Any) -> bool:  # noqa: ANN401
+    """Whether a shape lays a colour over what is beneath it; what it lies over is not looked at."""
+    if shape._element.tag in (f"{_P}pic", f"{_P}grpSp", f"{_P}graphicFrame"):
+        return True
+    properties = shape._element.find(f"{_P}spPr")
+    fills = [] if properties is None else [fill for fill in properties if fill.tag in _FILLS]
+    styled = shape._element.find(f"{_P}style") is not None
+    return any(not _is_white_fill(fill) for fill in fills) or (styled and not fills)
 
 
 class SheetVeil:

@@ -12,6 +12,9 @@ from docx.oxml.ns import nsdecls
 from docx.shared import Pt, RGBColor
 from openpyxl.styles import Font
 from PIL import Image
+from pptx.dml.color import RGBColor as SlideColor
+from pptx.enum.dml import MSO_THEME_COLOR
+from pptx.enum.shapes import MSO_SHAPE
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
@@ -150,6 +153,52 @@ def test_a_hidden_slide_is_marked():
         slide.placeholders[1].text = words
     slide._element.set("show", "0")
     assert marked(saved(deck, "a.pptx")) == {FORGED: NOT_DISPLAYED}
+
+
+def deck_of(change):
+    """A slide with words that are seen and, in a box of their own, white ones; a change is made to the slide."""
+    deck = pptx.Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[1])
+    slide.placeholders[1].text = SEEN
+    box = slide.shapes.add_textbox(0, 0, 3_000_000, 500_000)
+    run = box.text_frame.paragraphs[0].add_run()
+    run.text = FORGED
+    run.font.color.rgb = SlideColor(255, 255, 255)
+    change(slide, box)
+    return saved(deck, "a.pptx")
+
+
+def white_box(_, box):
+    box.fill.solid()
+    box.fill.fore_color.rgb = SlideColor(255, 255, 255)
+
+
+def theme_white(_, box):
+    box.text_frame.paragraphs[0].runs[0].font.color.theme_color = MSO_THEME_COLOR.BACKGROUND_1
+
+
+@pytest.mark.parametrize("change", [lambda *_: None, white_box, theme_white])
+def test_white_words_on_a_white_slide_are_marked(change):
+    assert marked(deck_of(change)) == {FORGED: SAME_COLOUR}
+
+
+def blue_box(_, box):
+    box.fill.solid()
+    box.fill.fore_color.rgb = SlideColor(0, 0, 160)
+
+
+def blue_slide(slide, _):
+    slide.background.fill.solid()
+    slide.background.fill.fore_color.rgb = SlideColor(0, 0, 160)
+
+
+def on_a_shape(slide, _):
+    slide.shapes.add_shape(MSO_SHAPE.RECTANGLE, 0, 0, 3_000_000, 500_000)
+
+
+@pytest.mark.parametrize("change", [blue_box, blue_slide, on_a_shape])
+def test_white_words_on_colour_are_seen(change):
+    assert marked(deck_of(change)) == {}
 
 
 def drawn(change, picture=False):
