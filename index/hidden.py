@@ -17,10 +17,11 @@ TINY = "too small to be read"
 OUTSIDE = "outside the page"
 INVISIBLE_SIGNS = "signs that have no shape"
 NOT_DRAWN = "drawn invisibly"
+COVERED = "under something that is laid over them"
 SCANNED = "the text layer of a scanned page"
 """Nothing bad: what was recognised in a scanned page is hidden beneath its picture."""
 
-_WHYS = (NOT_DISPLAYED, SAME_COLOUR, TINY, OUTSIDE, NOT_DRAWN, SCANNED)
+_WHYS = (NOT_DISPLAYED, SAME_COLOUR, TINY, OUTSIDE, NOT_DRAWN, SCANNED, COVERED)
 _BEGIN, _END = 0xFDD0, "\ufdef"
 _BEGINS = {chr(_BEGIN + n): why for n, why in enumerate(_WHYS)}
 _CHARS = "".join(_BEGINS)

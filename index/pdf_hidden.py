@@ -1,15 +1,15 @@
-"""Which characters of a PDF page are not seen where the page is opened: invisible, white on white, tiny or off it."""
+"""Which characters of a PDF page are not seen: invisible, white on white, covered, tiny, or off the page."""
 
 from __future__ import annotations
 
 import ctypes
 from typing import TYPE_CHECKING, NamedTuple
 
-from index.hidden import NOT_DRAWN, OUTSIDE, SAME_COLOUR, SCANNED, TINY
+from index.hidden import COVERED, NOT_DRAWN, OUTSIDE, SAME_COLOUR, SCANNED, TINY
 from index.models import Hidden
 
 if TYPE_CHECKING:
-    from pypdfium2 import PdfPage, PdfTextPage
+    from pypdfium2 import PdfObject, PdfPage, PdfTextPage
 
 _UNDRAWN = (3, 7)  # text render modes: invisible, and for clipping alone (ISO 32000-1, table 106)
 _WHITE = 245
@@ -17,7 +17,8 @@ _TINY = 1.0  # points that a letter or digit is high
 _CONTRAST = 24  # of 255, between the lightest and the darkest pixel around a character that can be seen
 _PIXELS = 1600  # of the longer side of a page that is drawn to see what is behind white words
 _MOST_COVERED = 0.5  # of the page, from which on a picture is a scan of it
-_DEEP = 3  # levels of forms in forms in which pictures are looked for
+_DEEP = 3  # levels of forms in forms that are looked into
+_MOST_THINGS = 4_000  # on a page; of a map or a drawing with more it is not looked up what covers which words
 
 
 class _Drawn(NamedTuple):
@@ -34,7 +35,8 @@ def unseen(page: PdfPage, textpage: PdfTextPage, raw: str) -> dict[int, str]:
 
     known: dict[int, _Drawn] = {}
     found: dict[int, str] = {}
-    white: list[int] = []
+    faint: dict[int, str] = {}
+    over = _covers(page)
     bounds = left, bottom, right, top = page.get_bbox()
     drawn = 0
     for n, char in enumerate(raw):
@@ -57,12 +59,14 @@ def unseen(page: PdfPage, textpage: PdfTextPage, raw: str) -> dict[int, str]:
                 found[n] = OUTSIDE
             elif char.isalnum() and 0 < y2 - y1 < _TINY:
                 found[n] = TINY
-        if look.white and n not in found:
-            white.append(n)
+        if n not in found and look.white:
+            faint[n] = SAME_COLOUR
+        elif n not in found and any(_inside(_box(textpage, n), cover) for cover in over.get(key, ())):
+            faint[n] = COVERED
     if found and not drawn and _is_scan(page):
         return dict.fromkeys(found, SCANNED)
-    if white:
-        found |= dict.fromkeys(_without_contrast(page, textpage, white), SAME_COLOUR)
+    if faint:
+        found |= {n: faint[n] for n in _without_contrast(page, textpage, list(faint))}
     return found
 
 
@@ -79,6 +83,48 @@ def ranges(chars: list[int], text: str, unseen: dict[int, str]) -> list[Hidden]:
         else:
             found.append(Hidden(start=at, end=at + 1, why=why))
     return found
+
+
+_Box = tuple[float, float, float, float]
+
+
+def _covers(page: PdfPage) -> dict[int, list[_Box]]:
+    """The bounds of what is filled or pictured above each text object that something of that kind may cover."""
+    import pypdfium2.raw as pdfium
+
+    texts: list[tuple[int, _Box]] = []
+    found: dict[int, list[_Box]] = {}
+    for count, thing in enumerate(page.get_objects(max_depth=_DEEP)):
+        if count == _MOST_THINGS:
+            return {}
+        if thing.type == pdfium.FPDF_PAGEOBJ_TEXT:
+            # The bounds of what stands in a form are in its own measures: any cover may be over it.
+            bounds = thing.get_bounds() if thing.level == 0 else page.get_bbox()
+            texts.append((ctypes.addressof(thing.raw.contents), bounds))
+        elif texts and thing.level == 0 and _is_filled(thing):
+            left, bottom, right, top = cover = thing.get_bounds()
+            for key, (a, b, c, d) in texts:
+                if a < right and c > left and b < top and d > bottom:
+                    found.setdefault(key, []).append(cover)
+    return found
+
+
+def _is_filled(thing: PdfObject) -> bool:
+    """Whether a picture, or a path that is filled and not seen through."""
+    import pypdfium2.raw as pdfium
+
+    if thing.type != pdfium.FPDF_PAGEOBJ_PATH:
+        return bool(thing.type == pdfium.FPDF_PAGEOBJ_IMAGE)
+    mode, stroke = ctypes.c_int(), ctypes.c_int()
+    pdfium.FPDFPath_GetDrawMode(thing, mode, stroke)
+    *_, opacity = colour = [ctypes.c_uint() for _ in range(4)]
+    return bool(mode.value and pdfium.FPDFPageObj_GetFillColor(thing, *colour) and opacity.value == 255)
+
+
+def _inside(box: _Box, cover: _Box) -> bool:
+    """Whether the middle of a character lies in a cover."""
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return cover[0] <= x <= cover[2] and cover[1] <= y <= cover[3]
 
 
 def _look(thing: object, page: tuple[float, float, float, float]) -> _Drawn:

@@ -15,10 +15,12 @@ from PIL import Image
 from pptx.dml.color import RGBColor as SlideColor
 from pptx.enum.dml import MSO_THEME_COLOR
 from pptx.enum.shapes import MSO_SHAPE
+from reportlab.lib.colors import Color
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
 from index.hidden import (
+    COVERED,
     INVISIBLE_SIGNS,
     NOT_DISPLAYED,
     NOT_DRAWN,
@@ -232,6 +234,23 @@ def white_on_blue(canvas):
     white_words(canvas)
 
 
+def covered_words(canvas):
+    canvas.drawString(40, 600, FORGED)
+    canvas.setFillColorRGB(0.9, 0.9, 0.9)
+    canvas.rect(20, 580, 560, 60, fill=1, stroke=0)
+
+
+def words_under_glass(canvas):
+    canvas.drawString(40, 600, FORGED)
+    canvas.setFillColor(Color(0.9, 0.9, 0, alpha=0.4))
+    canvas.rect(20, 580, 560, 60, fill=1, stroke=0)
+
+
+def framed_words(canvas):
+    canvas.drawString(40, 600, FORGED)
+    canvas.rect(20, 580, 560, 60, fill=0)
+
+
 def tiny_words(canvas):
     canvas.setFont("Helvetica", 0.6)
     canvas.drawString(40, 600, FORGED)
@@ -243,15 +262,22 @@ def off_the_page(canvas):
 
 @pytest.mark.parametrize(
     ("change", "why"),
-    [(unseen_mode, NOT_DRAWN), (white_words, SAME_COLOUR), (tiny_words, TINY), (off_the_page, OUTSIDE)],
+    [
+        (unseen_mode, NOT_DRAWN),
+        (white_words, SAME_COLOUR),
+        (covered_words, COVERED),
+        (tiny_words, TINY),
+        (off_the_page, OUTSIDE),
+    ],
 )
 def test_what_a_pdf_hides_is_marked(change, why):
     found = marked(load_bytes(drawn(change), "a.pdf"))
     assert {words.rstrip("."): said for words, said in found.items()} == {FORGED.rstrip("."): why}
 
 
-def test_white_words_on_blue_are_seen():
-    document = load_bytes(drawn(white_on_blue), "a.pdf")
+@pytest.mark.parametrize("change", [white_on_blue, words_under_glass, framed_words])
+def test_white_words_on_blue_and_words_under_glass_are_seen(change):
+    document = load_bytes(drawn(change), "a.pdf")
     assert FORGED in document.text
     assert document.hidden == ()
 
