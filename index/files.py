@@ -89,7 +89,9 @@ def sqlite_errors(path: Path) -> Iterator[None]:
         if "full" in message:
             raise StoreError(f"the disk of {path.parent} is full: make room, then add the rest again") from error
         if "readonly" in message or "unable to open" in message:
-            raise StoreError(f"cannot open {path}: check the permissions of its folder") from error
+            raise StoreError(
+                f"cannot open {path}: check the permissions of its folder, and the room on its disk"
+            ) from error
         if is_damage(error):
             raise DamagedError(
                 f"{path} is damaged ({message}): run `pincite rebuild`, or restore it from a copy"

@@ -41,7 +41,7 @@ def crashes(folder: Path, most: int | None = None, seed: int = 8) -> Finding:
     watched.mkdir()
     disk = Disk(watched)
     with nursery(with_layer=True) as nest:
-        assert nest.run("write", watched / "x.index", report, _STEPS, Arms(watched, log)) == 0, told(report)
+        nest.run_whole(watched / "x.index", report, _STEPS, Arms(watched, log))
     done = list(calls(log))
     chance = random.Random(seed)
     numbered = [number for number, call in enumerate(done) if call.kind != "n"]
@@ -114,7 +114,7 @@ def _cut_off(nest: Nursery, place: Path, chance: random.Random) -> tuple[str, se
     watched, log, report = place / "first", place / "log1", place / "report1"
     watched.mkdir()
     disk = Disk(watched)
-    nest.run("write", watched / "x.index", report, _STEPS, Arms(watched, log))
+    nest.run_whole(watched / "x.index", report, _STEPS, Arms(watched, log))
     done = list(calls(log))
     last = chance.randrange(len(done) // 3, len(done))
     notes = [call.data.decode() for call in done[:last] if call.kind == "n"]
@@ -193,7 +193,7 @@ def failures(folder: Path, most: int | None = None, seed: int = 10) -> Finding:
 def _numbers(nest: Nursery, folder: Path, syncs: bool, most: int | None, chance: random.Random) -> list[int]:
     """The calls to fail, of those that a run without errors makes."""
     _cleared(folder)
-    nest.run("write", folder / "disk" / "x.index", folder / "report", _STEPS, Arms(folder / "disk", folder / "log"))
+    nest.run_whole(folder / "disk" / "x.index", folder / "report", _STEPS, Arms(folder / "disk", folder / "log"))
     kinds = [call.kind for call in calls(folder / "log") if call.kind != "n"]
     count = kinds.count("s") if syncs else len(kinds)
     numbers = range(1, count + 1)

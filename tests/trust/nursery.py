@@ -21,10 +21,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import index.prepare as prepare_module
 from index.errors import PinciteError
 from index.ingest import bands
 from index.library import Index, rebuild
 from index.prepare import Given, prepare
+from index.reading import read_document
 from tests.trust.light import Light, State, after, text
 
 ROOT = Path(__file__).parents[2]
@@ -101,6 +103,12 @@ class Nursery:
         """Start a child and wait for it."""
         self.begin(act, folder, report, steps, arms)
         return self.end()
+
+    def run_whole(self, folder: Path, report: Path, steps: Sequence[Step], arms: Arms | None = None) -> None:
+        """Write without any fault; a trial of faults means nothing unless each step is done where there are none."""
+        status = self.run("write", folder, report, steps, arms)
+        assert [line for line in told(report) if line.startswith("done")] == [f"done {n}" for n in range(len(steps))]
+        assert status == 0
 
     def _say(self, order: dict[str, Any]) -> str:
         assert self._process.stdin
@@ -224,6 +232,8 @@ def main() -> None:
     library = ctypes.CDLL(sys.argv[1]) if len(sys.argv) > 1 else None
     import faiss  # noqa: F401
 
+    # Files are read here and now: it is storing that is tried, and a process apart could not start under the layer.
+    prepare_module.read_apart = read_document
     # What each child would load anew is loaded once. Nothing here may start threads: a fork would lose them.
     prepare(Given("warm.txt", text(0)))
     bands()

@@ -50,7 +50,7 @@ def full(folder: Path, count: int) -> Finding:
 
 def _needed(nest: Nursery, folder: Path) -> int:
     """The bytes that a run takes at most, told by how many it writes."""
-    nest.run("write", folder / "all.index", folder / "report", _STEPS)
+    nest.run_whole(folder / "all.index", folder / "report", _STEPS)
     files = [path.stat().st_size for path in (folder / "all.index").rglob("*") if path.is_file()]
     (folder / "report").unlink()
     return 6 * sum(files)  # with what SQLite's log and a second generation of terms take meanwhile
