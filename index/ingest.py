@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +19,7 @@ from index.records import Entry
 from index.split import split
 
 if TYPE_CHECKING:
-    from datasketch import MinHash, MinHashLSH
+    from index.minhash import MinHash, MinHashLSH
 
 NEAR = 0.35  # estimated Jaccard index of shingles from which two documents are versions of one text
 _TOGETHER = 256  # passages that wait for each other, so that all cores have something to encode
@@ -166,15 +165,6 @@ class Ingest:
                 yield Added(source=document.source, outcome=outcome, document=document.id, near=near)
 
 
-@functools.cache
-def bands() -> tuple[int, int]:
-    """How many bands of how many rows find versions best; reckoned by integrals that take as long as adding a file."""
-    from datasketch import MinHashLSH
-
-    reckoned = MinHashLSH(threshold=NEAR, num_perm=PERMUTATIONS)
-    return reckoned.b, reckoned.r
-
-
 class Versions:
     """Finds the stored documents that are nearly the same as a new one, by their minhashes."""
 
@@ -185,10 +175,10 @@ class Versions:
 
     def of(self, document: str, values: bytes, replaces: str | None) -> list[tuple[str, float]]:
         """The versions of a document by its minhash, nearest first, with the estimated Jaccard index."""
-        from datasketch import MinHashLSH
+        from index.minhash import BANDS, MinHashLSH
 
         if self._lsh is None:
-            self._lsh = MinHashLSH(num_perm=PERMUTATIONS, params=bands())
+            self._lsh = MinHashLSH(num_perm=PERMUTATIONS, params=BANDS)
             for other, stored in self._store.minhashes():
                 self._remember(other, stored)
         minhash = self._remember(document, values)
@@ -197,7 +187,7 @@ class Versions:
         return sorted(near, key=lambda n: (-n[1], n[0]))[:_MOST_VERSIONS]
 
     def _remember(self, document: str, values: bytes) -> MinHash:
-        from datasketch import MinHash
+        from index.minhash import MinHash
 
         minhash = MinHash(PERMUTATIONS, hashvalues=np.frombuffer(values, np.uint64), scheme=SCHEME)
         if self._lsh is not None and document not in self._hashes:

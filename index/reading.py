@@ -52,7 +52,7 @@ def answer(source: str, data: bytes) -> bytes:
 
 def minhash_of(document: Document) -> bytes:
     """Broder, "On the resemblance and containment of documents", 1997, over the pairs of a document's words."""
-    from datasketch import MinHash
+    from index.minhash import MinHash
 
     words = [
         word

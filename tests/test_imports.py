@@ -49,7 +49,7 @@ def test_the_exported_names():
 
 def test_nothing_heavy_is_loaded_before_it_is_needed():
     heavy = "torch transformers sentence_transformers gradio plotly ir_measures lightgbm trafilatura docx pptx openpyxl"
-    heavy += " pymilvus grpc ray"
+    heavy += " pymilvus grpc ray scipy"
     code = f"import sys, rag, ui.cli; print([m for m in {heavy.split()!r} if m in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert out.stdout.strip() == "[]"
@@ -61,6 +61,12 @@ def test_a_search_loads_nothing_that_answers():
     assert set(ast.literal_eval(out.stdout)) <= {"rag.llm", "rag.models"}
     with pytest.raises(AttributeError, match="has no attribute 'oracle'"):
         rag.oracle  # noqa: B018
+
+
+def test_reading_a_file_loads_no_mathematics():
+    code = "import sys, index.minhash; print('scipy.integrate' in sys.modules, 'scipy.special' in sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert out.stdout.strip() == "False False"
 
 
 def test_no_pickle_anywhere():

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from index.errors import UsageError, WrongEncoderError
+from index.ingest import NEAR
 from index.library import Index, fuse
+from index.minhash import BANDS, MinHashLSH
+from index.reading import PERMUTATIONS
 from index.store import DATABASE
 
 PLAIN = {
@@ -180,3 +183,8 @@ def test_fusion_by_hand():
     assert fuse([1, 2], [2, 3]) == [(2, 1 / 62 + 1 / 61), (1, 1 / 61), (3, 1 / 62)]
     assert fuse([5], [4]) == [(4, 1 / 61), (5, 1 / 61)]
     assert fuse() == []
+
+
+def test_the_bands_are_those_that_datasketch_reckons():
+    reckoned = MinHashLSH(threshold=NEAR, num_perm=PERMUTATIONS)
+    assert (reckoned.b, reckoned.r) == BANDS

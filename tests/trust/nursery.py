@@ -23,7 +23,6 @@ from typing import Any, Literal
 
 import index.prepare as prepare_module
 from index.errors import PinciteError
-from index.ingest import bands
 from index.library import Index, rebuild
 from index.prepare import Given, prepare
 from index.reading import read_document
@@ -236,7 +235,6 @@ def main() -> None:
     prepare_module.read_apart = read_document
     # What each child would load anew is loaded once. Nothing here may start threads: a fork would lose them.
     prepare(Given("warm.txt", text(0)))
-    bands()
     for line in sys.stdin:
         order = json.loads(line)
         if order:
