@@ -143,10 +143,11 @@ def visits(chromium, site):
         if not request.url.startswith((f"{site.url}/", "data:", "blob:")):
             wrong.append(request.url)
 
-    def open_page(path="/", wait=True, **options):
+    def open_page(path="/", wait=True, script="", **options):
         options = {"viewport": {"width": 1360, "height": 850}, "reduced_motion": "reduce", **options}
         context = chromium.new_context(base_url=site.url, **options)
         contexts.append(context)
+        context.add_init_script(script)
         context.on("request", requested)
         page = context.new_page()
         page.set_default_timeout(15_000)

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.browsing import ROOT, chip, main, marked, status
+from tests.browsing import ROOT, ask, chip, main, marked, status
 
 
 def test_a_question_is_asked_and_checked_without_a_mouse(visit, site):
@@ -58,6 +58,34 @@ def test_a_question_is_asked_and_checked_without_a_mouse(visit, site):
     page.keyboard.press("Enter")
     for selector in (".choose", "[type=search]", ".title", ".remove"):
         tab_to(f"#pin-library {selector}")
+
+
+# What a busy machine does now and then: the news that a question is taken comes before the end of the stream that told
+# of the events before it.
+LATE = """() => {
+  const plain = window.fetch;
+  let taken;
+  const asked = new Promise(done => { taken = done; });
+  window.fetch = async (request, options) => {
+    const reply = await plain(request, options), path = new URL(request.url ?? request, location.href).pathname;
+    if (path.endsWith("/queue/join") && window.asking) setTimeout(taken, 300);
+    if (!path.endsWith("/queue/data") || window.asking) return reply;
+    return new Response(reply.body.pipeThrough(new TextDecoderStream()).pipeThrough(new TransformStream({
+      async transform(text, out) {
+        if (text.includes("close_stream")) { window.ending = true; await asked; }
+        out.enqueue(text);
+      },
+    })).pipeThrough(new TextEncoderStream()), reply);
+  };
+}"""
+
+
+def test_a_question_that_meets_the_end_of_the_stream_is_answered(visit):
+    page = visit(script=f"({LATE})()")
+    page.wait_for_function("window.ending")
+    page.evaluate("window.asking = true")
+    ask(page, "Who founded the Merrowdale Foundation?")
+    expect(page.locator("#chat .pin-answer")).to_be_visible()
 
 
 def test_an_answer_can_be_copied_saved_and_judged(visit, site):
