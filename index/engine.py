@@ -203,6 +203,11 @@ class LocalEngine:
         self._lexical.close()
         self.store.close()
 
+    def settle(self) -> None:
+        """Wait until what is made in the background is there."""
+        if self._vectors is not None:
+            self._vectors.settle()
+
     def upsert(self, entry: Entry, replaces: str | None = None) -> None:
         """Store a document durably; `follow` makes it searchable."""
         self.store.put(entry, replaces)

@@ -125,8 +125,9 @@ class VectorIndex:
     def _places(self, keys: Keys) -> NDArray[np.int64]:
         """The places of those keys that were ever added; the latest of each."""
         at = np.searchsorted(self._keys, keys, side="right", sorter=self._order) - 1
-        found: NDArray[np.int64] = self._order[at[at >= 0]]
-        return found[self._keys[found] == keys[at >= 0]]
+        found = self._order[at[at >= 0]]
+        places: NDArray[np.int64] = found[self._keys[found] == keys[at >= 0]]
+        return places
 
     def _give_back(self) -> None:
         """Close up the places of vectors that have been removed; short codes have to be made anew."""

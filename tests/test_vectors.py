@@ -13,7 +13,7 @@ NONE = np.zeros(0, np.int64)
 
 
 def cloud(count, seed=1):
-    """Unit vectors that lie as those of passages do: sums of a few of the same directions, and a little of their own."""
+    """Unit vectors that lie as those of passages do: sums of a few shared directions, and a little of their own."""
     directions = np.random.default_rng(1).normal(size=(2_000, DIM)).astype(np.float32)
     chance = np.random.default_rng(seed)
     rows = sum(directions[chance.integers(2_000, size=count)] for _ in range(4))
