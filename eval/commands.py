@@ -309,19 +309,47 @@ def writer(cases: Path, sample: int | None, out: Path, docs: Path, llm_base_url:
 
 @eval_group.command()
 @click.option(
-    "--documents", default="corpus/documents", show_default=True, type=click.Path(path_type=Path, exists=True)
+    "--documents",
+    type=_PATH,
+    multiple=True,
+    default=(Path("corpus/documents"), Path("corpus/practice/documents")),
+    show_default=True,
+    help="What passages are made of; may be given more than once.",
 )
-@click.option("--cases", default="corpus/cases.jsonl", show_default=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--cases", type=_PATH, default=Path("corpus/cases.jsonl"), show_default=True, help="The questions.")
+@click.option("--passages", default=1_000_000, show_default=True, help="How far the library grows, tenfold at a time.")
+@click.option("--questions", default=100, show_default=True, type=click.IntRange(2), help="How many are asked.")
 @click.option("--lexical", default=0, show_default=True, help="Compare lexical engines on this many passages, too.")
-def speed(documents: Path, cases: Path, lexical: int) -> None:
-    """Time questions, warm and from a cold shell, stage by stage."""
-    from eval import speed as bench
-    from rag.assistant import READERS
+@click.option("--out", type=_PATH, default=Path("runs/speed"), show_default=True, help="Where the library is kept.")
+@click.option("--docs", type=_PATH, default=Path("docs/benchmarks.md"), show_default=True, help="The page to write.")
+@click.option(
+    "--plot", type=_PATH, default=Path("docs/images/growth.svg"), show_default=True, help="The plot to write."
+)
+def speed(
+    documents: tuple[Path, ...],
+    cases: Path,
+    passages: int,
+    questions: int,
+    lexical: int,
+    out: Path,
+    docs: Path,
+    plot: Path,
+) -> None:
+    """Time encoding, adding, cold and warm questions, and how they grow; write the section of the benchmarks."""
+    from eval.speed_page import write
+    from eval.speed_run import measure
 
-    timings = [*bench.warm([documents], cases, READERS), *bench.cold([documents], 5)]
-    if lexical:
-        timings += bench.lexical_engines(documents, lexical)
-    click.echo(bench.table(timings))
+    measured = measure(
+        documents,
+        cases,
+        out,
+        passages=passages,
+        questions=questions,
+        lexical=lexical,
+        tell=lambda text: click.echo(text, err=True),
+    )
+    for path in write(measured, docs, plot):
+        click.echo(f"wrote {path}")
 
 
 def _scored(loaded: Loaded) -> tuple[Scores, Summary]:

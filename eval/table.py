@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import cache
@@ -31,6 +32,7 @@ from eval.support import PlainVerifier
 from index.errors import UsageError
 
 BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
+_BLOCK = re.compile(r"<!-- (\w+):begin -->.*?<!-- \1:end -->", re.DOTALL)
 COLLECTIONS = {"beir_scifact": scifact, "cranfield": cranfield}
 PAIRS = {"attributionbench": pairs.attributionbench, "wice": pairs.wice}
 TITLES = {
@@ -112,7 +114,8 @@ def write(table: Table, docs: Path, readme: Path, skills: Path = pairs.SKILLS) -
     """
     put_between(readme, BEGIN, END, markdown(table))
     docs.parent.mkdir(parents=True, exist_ok=True)
-    docs.write_text(page(table), encoding="utf-8")
+    others = blocks(docs.read_text(encoding="utf-8")) if docs.exists() else []
+    docs.write_text("\n".join([page(table), *others]), encoding="utf-8")
     if not table.skills:
         return [docs, readme]
     pairs.write_skills(table.skills, skills)
@@ -130,6 +133,11 @@ def put_between(page: Path, begin: str, end: str, block: str) -> None:
         raise UsageError(f"{page} has no line {begin} with {end} after it; put both where the table belongs")
     before, _, rest = text.partition(begin)
     page.write_text(f"{before}{begin}\n{block}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+
+
+def blocks(text: str) -> list[str]:
+    """What stands between markers on a page, with its markers: the work of other commands."""
+    return [f"{found[0]}\n" for found in _BLOCK.finditer(text)]
 
 
 def markdown(table: Table) -> str:
