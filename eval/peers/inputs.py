@@ -142,7 +142,8 @@ def _written(
 ) -> Inputs:
     """Write everything, the vectors where there are some."""
     folder.mkdir(parents=True, exist_ok=True)
-    chunks, documents = [], {}
+    chunks: list[Chunk] = []
+    documents: dict[str, str] = {}
     for at in range(0, len(found), chunk):
         part = found[at : at + chunk]
         files = Chunk(*(folder / f"{kind}-{at // chunk}.{end}" for kind, end in _FILES))

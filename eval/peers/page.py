@@ -9,9 +9,10 @@ from eval.peers.results import Cell, Results, Row
 
 _HEAD = """# Beside other systems
 
-Made by `python -m eval.peers run` from `docs/peers.json`, which it fills; nothing here is written by hand. Every system runs in
-an environment of its own (`python -m eval.peers setup`), on the same passages with the same ids and the same weights,
-all-MiniLM-L6-v2. The best of each row is bold, whoever it is. Brackets are 95% intervals of means, and quartiles of medians.
+Made by `python -m eval.peers run`, which fills `docs/peers.json`; nothing here is written by hand. Every system runs
+in an environment of its own (`python -m eval.peers setup`), with the same passages, the same ids and the same weights,
+all-MiniLM-L6-v2. The best of each row is bold, whoever it is. Brackets are 95% intervals of means, or quartiles of
+medians.
 """
 
 

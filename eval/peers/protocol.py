@@ -7,7 +7,7 @@ Run inside the environment of a peer, so only the standard library is imported h
 | ``open`` | ``folder``, ``model``, ``hybrid`` | ``settings`` |
 | ``add`` | ``passages``, ``documents``, perhaps ``vectors``: files | |
 | ``save`` | | |
-| ``search`` | ``queries``: a file, ``k``, ``out``: a file | ``times_ms`` of each query |
+| ``search`` | ``queries``: a file, ``k``, ``out``: a file | ``times_ms`` and ``cpu_ms`` of each query |
 
 Each reply also holds ``seconds``, ``cpu`` (its seconds on processors, children included), ``peak_mb`` and ``now_mb``. A
 line of ``passages`` has ``id`` and ``text``; of ``queries`` ``id`` and ``text``; of ``out`` ``id`` and
@@ -79,7 +79,6 @@ def serve(make: Callable[[Opened], System]) -> None:
     system: System | None = None
     for line in sys.stdin:
         command = json.loads(line)
-        work: Callable[[], dict[str, Any]]
         if command["do"] == "open":
             opened = Opened(Path(command["folder"]), command["model"], command["hybrid"])
             start, before = perf_counter(), _cpu()
@@ -95,15 +94,16 @@ def serve(make: Callable[[Opened], System]) -> None:
         else:
             work = _work(system, command)
             start, before = perf_counter(), _cpu()
-            reply = work()
+            work()
+            reply = {}
         reply |= {"seconds": perf_counter() - start, "cpu": _cpu() - before}
         reply |= {"peak_mb": _peak(), "now_mb": _now()}
         print(json.dumps(reply), file=replies, flush=True)
 
 
-def _work(system: System, command: dict[str, Any]) -> Callable[[], dict[str, Any]]:
+def _work(system: System, command: dict[str, Any]) -> Callable[[], None]:
     if command["do"] == "save":
-        return lambda: system.save() or {}
+        return system.save
     lines = _lines(command["passages"])
     vectors = None
     if "vectors" in command:
@@ -111,18 +111,19 @@ def _work(system: System, command: dict[str, Any]) -> Callable[[], dict[str, Any
 
         vectors = np.load(command["vectors"])
     texts = Texts([line["id"] for line in lines], [line["text"] for line in lines], vectors, command)
-    return lambda: system.add(texts) or {}
+    return lambda: system.add(texts)
 
 
 def _search(system: System, queries: list[dict[str, Any]], k: int, out: Path) -> dict[str, Any]:
-    times, found = [], []
+    times, cpu, found = [], [], []
     for query in queries:
-        start = perf_counter()
+        start, before = perf_counter(), process_time()
         ids = system.search(query["text"], k)
         times.append((perf_counter() - start) * 1000)
+        cpu.append((process_time() - before) * 1000)
         found.append(json.dumps({"id": query["id"], "found": ids}) + "\n")
     out.write_text("".join(found), encoding="utf-8")
-    return {"times_ms": times}
+    return {"times_ms": times, "cpu_ms": cpu}
 
 
 def _lines(path: str) -> list[dict[str, Any]]:

@@ -156,6 +156,7 @@ class Bench:
     def _warm(self, workers: list[Worker], batches: Sequence[Path], trial: str, name: str) -> list[Row]:
         """Opening, time of a search and memory, of systems that are open."""
         times: dict[str, list[float]] = {}
+        cpu: dict[str, list[float]] = {}
         memory = {}
         for worker in self._turns(workers, "first search"):
             self._search(worker, batches[:1], _K)
@@ -163,14 +164,15 @@ class Bench:
             for worker in self._turns(workers, "warm search"):
                 reply, _ = self._search(worker, [batch], _K)
                 times.setdefault(worker.variant.title, []).extend(reply.times_ms)
+                cpu.setdefault(worker.variant.title, []).extend(reply.cpu_ms)
                 memory[worker.variant.title] = Cell(value=reply.now_mb)
-        cells = {title: middle(values) for title, values in times.items()}
         late = {title: Cell(value=percentile(values, 95), n=len(values)) for title, values in times.items()}
         return [
             Row(trial=trial, measure=f"{name}: {measure}", unit=unit, better="less", cells=of)
             for measure, unit, of in (
-                ("warm search, p50", "ms", cells),
+                ("warm search, p50", "ms", {title: middle(values) for title, values in times.items()}),
                 ("warm search, p95", "ms", late),
+                ("warm search on processors, p50", "ms", {title: middle(values) for title, values in cpu.items()}),
                 ("memory, open and searched", "MB", memory),
             )
         ]
@@ -198,7 +200,7 @@ class Bench:
             except UsageError as error:
                 self._skip(variant, error)
                 continue
-            self.results = self.results.with_system(variant.title, reply.settings, dict(reply.versions))
+            self.results = self.results.with_system(variant.title, reply.settings, reply.versions)
             workers.append(worker)
         return workers
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from txtai import Embeddings
 
 from eval.peers.protocol import Opened, Texts, serve
@@ -29,7 +30,7 @@ class Txtai:
             return
         model: Any = self._embeddings.model
         of = dict(zip(texts.passages, texts.vectors, strict=True))
-        own, model.encode = model.encode, lambda data, category=None: [of[text] for text in data]
+        own, model.encode = model.encode, lambda data, category=None: np.array([of[text] for text in data])
         try:
             self._embeddings.upsert(documents)
         finally:
