@@ -17,7 +17,7 @@ _work = click.option("--work", type=_PATH, required=True, help="Where environmen
 _results = click.option(
     "--results", "path", type=_PATH, default=Path("docs/peers.json"), show_default=True, help="What was measured."
 )
-_HYBRID = ("txtai", "haystack", "llamaindex", "haiku")
+_HYBRID = ("txtai", "haystack")
 _TRIALS = ("quotes", "adding", "scifact", "large", "cold")
 
 

@@ -31,7 +31,9 @@ class Peer(NamedTuple):
 OURS = "pincite"
 PEERS = {
     "txtai": Peer("txtai", ("txtai==9.14.0",)),
-    "haystack": Peer("Haystack", ("haystack-ai==3.4.1", "faiss-haystack==3.0.0", "sentence-transformers")),
+    "haystack": Peer(
+        "Haystack", ("haystack-ai==3.4.0", "faiss-haystack==3.0.0", "sentence-transformers-haystack==2.0.0")
+    ),
     "llamaindex": Peer(
         "LlamaIndex",
         (

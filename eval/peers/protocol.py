@@ -52,15 +52,15 @@ class Texts(NamedTuple):
 
 
 class System(Protocol):
-    """One system as it is measured.
+    """One system as it is measured."""
 
-    Attributes:
-        packages: the distributions whose versions are told.
-        settings: how it was set up, in words.
-    """
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The distributions whose versions are told."""
 
-    packages: tuple[str, ...]
-    settings: str
+    @property
+    def settings(self) -> str:
+        """How it was set up."""
 
     def add(self, texts: Texts) -> None:
         """Make passages searchable."""
@@ -104,6 +104,8 @@ def serve(make: Callable[[Opened], System]) -> None:
 def _work(system: System, command: dict[str, Any]) -> Callable[[], None]:
     if command["do"] == "save":
         return system.save
+    if command["do"] != "add":
+        raise SystemExit(f"there is no command {command['do']!r}")
     lines = _lines(command["passages"])
     vectors = None
     if "vectors" in command:

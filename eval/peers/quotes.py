@@ -1,4 +1,4 @@
-"""Checkers of quotes: what each accepts of claims with one thing changed, and rejects of claims with nothing changed."""
+"""Checkers of quotes: which changed claims each accepts, and which unchanged ones it rejects."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Chosen:
 
     def extract_spans(self, question: str, documents: dict[str, str]) -> dict[str, list[str]]:
         """The span for each document."""
-        return dict.fromkeys(documents, [self.span])
+        return {name: [self.span] for name in documents}
 
 
 def main() -> None:
