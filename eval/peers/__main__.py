@@ -91,6 +91,14 @@ def run(
     click.echo(f"wrote {path} and {path.with_suffix('.md')}")
 
 
+@main.command(name="page")
+@_results
+def write_page(path: Path) -> None:
+    """Write the page again from the results."""
+    page.write(results.read(path), path.with_suffix(".md"))
+    click.echo(f"wrote {path.with_suffix('.md')}")
+
+
 if __name__ == "__main__":
     try:
         main()

@@ -68,14 +68,16 @@ def _cell(cell: Cell | None, *, bold: bool) -> str:
 
 
 def shown(value: float) -> str:
-    """Three figures, or all of a large number.
+    """Three figures, or all of a large number; one of a very small one.
 
-    >>> [shown(0.12345), shown(12.345), shown(12345.6)]
-    ['0.123', '12.3', '12,346']
+    >>> [shown(0.12345), shown(12.345), shown(12345.6), shown(0.00021), shown(0.0)]
+    ['0.123', '12.3', '12,346', '0.0002', '0']
     """
     if abs(value) >= 100:
         return f"{value:,.0f}"
-    return f"{value:.3f}" if abs(value) < 1 else f"{value:.3g}"
+    if abs(value) >= 1:
+        return f"{value:.3g}"
+    return f"{value:.3f}" if abs(value) >= 0.001 else f"{value:.1g}"
 
 
 def _sentences(told: Iterable[str]) -> str:

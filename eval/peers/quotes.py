@@ -40,7 +40,7 @@ def measure(cases: Path, work: Path, results: Results) -> Results:
         _PARTIAL: f"rapidfuzz.fuzz.partial_ratio of at least {_FUZZY}",
     }
     for name, setting in told.items():
-        packages = (OURS,) if name.startswith(OURS) else ("rapidfuzz",)
+        packages = [package for package, mark in ((OURS, OURS), ("rapidfuzz", "fuzzy")) if name.startswith(mark)]
         results = results.with_system(name, setting, {package: version(package) for package in packages})
     try:
         theirs, versions = _verbatim(pairs, work)
