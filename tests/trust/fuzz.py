@@ -21,6 +21,7 @@ from ui.settings import Settings
 DESCRIPTION = "/api/v1/openapi.json"
 _HOST = {"Host": "localhost"}
 _FREE = 10**9  # requests a minute
+_PATIENCE = 150  # seconds for a response: a process that draws pages may take 120 to start
 
 
 def fuzzed(folder: Path, cases: int) -> tuple[Counter[int], list[str]]:
@@ -81,7 +82,7 @@ def _send(
         if sent % 2 and operation.method != "delete":
             for name in case.path_parameters:
                 case.path_parameters[name] = there.get(name, case.path_parameters[name])
-        response = case.call(base_url="http://localhost", headers=_HOST)
+        response = case.call(base_url="http://localhost", headers=_HOST, timeout=_PATIENCE)
         statuses[response.status_code] += 1
         if response.status_code >= 500:
             broken.append(f"{response.status_code}: {case.as_curl_command()}")

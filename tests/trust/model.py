@@ -6,12 +6,15 @@ import shutil
 import tempfile
 import unittest
 from pathlib import Path
+from unittest.mock import patch
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+import index.prepare as prepare_module
 from index.library import Index
+from index.reading import read_document
 from tests.trust.light import NAMES, WORDS, Light, State, after, held, text
 from tests.trust.trial import Finding, Trial
 
@@ -102,7 +105,8 @@ def agreements(runs: int, steps: int) -> Finding:
         suppress_health_check=list(HealthCheck),
     )
     try:
-        run_state_machine_as_test(Agreement, settings=wanted)
+        with patch.object(prepare_module, "read_apart", read_document):  # it is storing that is tried
+            run_state_machine_as_test(Agreement, settings=wanted)
     except (AssertionError, unittest.SkipTest) as error:
         steps_to_it = " ".join(getattr(error, "__notes__", ()))  # where hypothesis puts them
         return Finding(f"a difference: {error} {steps_to_it}", kept=False)
