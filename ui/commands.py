@@ -73,7 +73,7 @@ def run(settings: Any) -> None:  # noqa: ANN401  Settings, imported only by who 
         server_header=False,
         proxy_headers=settings.behind_proxy,
         limit_concurrency=1000,
-        timeout_graceful_shutdown=15,
+        timeout_graceful_shutdown=30,  # what a full queue of questions takes on two cores
     )
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     with listening:
