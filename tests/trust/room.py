@@ -31,14 +31,16 @@ def full(folder: Path, count: int) -> Finding:
     place = folder / "disk"
     place.mkdir()
     with nursery(with_layer=True) as nest:
-        most = _needed(nest, folder)
+        most = _needed(nest, folder, place)
         for number in range(count):
             size = _LEAST + (most - _LEAST) * number // max(count - 1, 1)
             with _disk(place, size) as kind:
                 tried[kind] += 1
                 lines, problem = _filled(nest, folder, place / "x.index", None if kind == "a small tmpfs" else size)
                 errors += sum(line.startswith("error") for line in lines)
-                refused += any(line.startswith("error") for line in lines)
+                is_full = any(line.startswith("error") for line in lines)
+                refused += is_full
+                problem = problem or ("not even this has room for all" if is_full and size == most else None)
                 problems += [f"{size} bytes: {problem}"] if problem else []
     kinds = ", ".join(f"{n} as {kind}" for kind, n in tried.items())
     figure = (
@@ -48,12 +50,16 @@ def full(folder: Path, count: int) -> Finding:
     return Finding("; ".join([figure, *problems[:3]]), kept=not problems)
 
 
-def _needed(nest: Nursery, folder: Path) -> int:
-    """The bytes that a run takes at most, told by how many it writes."""
+def _needed(nest: Nursery, folder: Path, place: Path) -> int:
+    """A size with room for all: what SQLite's log and a second generation of terms take meanwhile is told by trying."""
     nest.run_whole(folder / "all.index", folder / "report", _STEPS)
-    files = [path.stat().st_size for path in (folder / "all.index").rglob("*") if path.is_file()]
-    (folder / "report").unlink()
-    return 6 * sum(files)  # with what SQLite's log and a second generation of terms take meanwhile
+    size = 8 * sum(path.stat().st_size for path in (folder / "all.index").rglob("*") if path.is_file())
+    while True:
+        with _disk(place, size) as kind:
+            lines, _ = _filled(nest, folder, place / "x.index", None if kind == "a small tmpfs" else size)
+        if not any(line.startswith("error") for line in lines):
+            return size
+        size += size // 8
 
 
 @contextmanager
