@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -74,7 +75,16 @@ def _disk(place: Path, size: int) -> Iterator[str]:
     try:
         yield "a small tmpfs"
     finally:
-        subprocess.run(["umount", str(place)], check=True)
+        _unmount(place)
+
+
+def _unmount(place: Path) -> None:
+    """Take a disk away; a thread of tantivy's may still hold one that has just been closed."""
+    for _ in range(100):
+        if not subprocess.run(["umount", str(place)], check=False, capture_output=True).returncode:
+            return
+        time.sleep(0.1)
+    subprocess.run(["umount", str(place)], check=True)
 
 
 def _filled(nest: Nursery, folder: Path, index: Path, budget: int | None) -> tuple[list[str], str | None]:
@@ -104,7 +114,7 @@ def readonly(folder: Path) -> str | None:
     try:
         return wrong(mounted / "x.index", states)
     finally:
-        subprocess.run(["umount", mounted], check=True)
+        _unmount(mounted)
 
 
 TRIALS = [
