@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from index.encode import Encoder
+from index.encode import Encoder, built_in
 from index.library import Index
 from index.models import Block, Document
 
 # The files that take longest, longest first: begun last, one of them would keep one process busy, the others idle.
 LONG = (
-    "workers milvus_library browser_page browser llm_real cli browser_accounts browser_attacks engine durability "
-    "browser_writing routes eval_commands docs report hostile"
+    "workers browser browser_page milvus_library eval_commands hostile browser_accounts browser_attacks browser_writing "
+    "cli engine routes durability damage stopping docs mutations report bounds server_load load_trials watch milvus fuzz"
 ).split()
 ROOT = Path(__file__).parents[1]
 SEEDS = ROOT.parent / "shared" / "seeds"
@@ -30,7 +30,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def encoder() -> Encoder:
-    return Encoder()
+    return built_in()
 
 
 @pytest.fixture(scope="session")
