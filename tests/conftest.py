@@ -16,8 +16,9 @@ from index.models import Block, Document
 
 # The files that take longest, longest first: begun last, one of them would keep one process busy, the others idle.
 LONG = (
-    "workers browser browser_page milvus_library eval_commands hostile browser_accounts browser_attacks browser_writing "
-    "cli engine routes durability damage stopping docs mutations report bounds server_load load_trials watch milvus fuzz"
+    "workers browser browser_page milvus_library eval_commands hostile browser_accounts browser_attacks "
+    "browser_writing cli engine routes durability damage stopping docs mutations report bounds server_load "
+    "load_trials watch milvus fuzz"
 ).split()
 ROOT = Path(__file__).parents[1]
 SEEDS = ROOT.parent / "shared" / "seeds"
