@@ -146,6 +146,19 @@ def report(run: Path, as_json: bool) -> None:
 
 
 @eval_group.command()
+@_run
+@click.option("--sample", default=20, show_default=True, type=click.IntRange(1), help="How many of them.")
+def wrong(run: Path, sample: int) -> None:
+    """Draw some wrong answers of a RUN, the same each time, with the stage that lost each."""
+    from eval.run import load
+    from eval.wrong import described, drawn
+
+    loaded = load(run)
+    scores = _scored(loaded)[0]
+    click.echo(described(loaded, scores, drawn(loaded, scores, sample)))
+
+
+@eval_group.command()
 @click.argument("first", type=_PATH)
 @click.argument("second", type=_PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -293,6 +306,27 @@ def table(data: Path, cases: Path, out: Path, docs: Path, readme: Path, readers:
 
 @eval_group.command()
 @click.option("--cases", type=_PATH, default=Path("corpus/cases.jsonl"), show_default=True, help="The cases to ask.")
+@click.option("--out", type=_PATH, default=Path("runs/renamed"), show_default=True, help="Where the runs are kept.")
+@click.option("--docs", type=_PATH, default=Path("docs/benchmarks.md"), show_default=True, help="The page to write in.")
+@click.option("--reader", "readers", multiple=True, help="Only this answerer; may be given more than once.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Questions side by side.")
+def renamed(cases: Path, out: Path, docs: Path, readers: tuple[str, ...], workers: int) -> None:
+    """Ask the cases with other names, years and amounts, and write what that changes into the docs."""
+    from eval.renamed import BEGIN, END, measure, section
+    from eval.table import put_between
+    from rag.assistant import READERS
+
+    changes = measure(
+        cases, out, readers or list(READERS), workers=workers, tell=lambda text: click.echo(text, err=True)
+    )
+    found = section(changes)
+    put_between(docs, BEGIN, END, found)
+    click.echo(found)
+    click.echo(f"wrote {docs}")
+
+
+@eval_group.command()
+@click.option("--cases", type=_PATH, default=Path("corpus/cases.jsonl"), show_default=True, help="The cases to ask.")
 @click.option("--sample", type=click.IntRange(1), help="Only so many of them, the same each time.")
 @click.option("--out", type=_PATH, default=Path("runs/writer"), show_default=True, help="Where the runs are kept.")
 @click.option("--docs", type=_PATH, default=Path("docs/models.md"), show_default=True, help="The page with the block.")
@@ -309,19 +343,47 @@ def writer(cases: Path, sample: int | None, out: Path, docs: Path, llm_base_url:
 
 @eval_group.command()
 @click.option(
-    "--documents", default="corpus/documents", show_default=True, type=click.Path(path_type=Path, exists=True)
+    "--documents",
+    type=_PATH,
+    multiple=True,
+    default=(Path("corpus/documents"), Path("corpus/practice/documents")),
+    show_default=True,
+    help="What passages are made of; may be given more than once.",
 )
-@click.option("--cases", default="corpus/cases.jsonl", show_default=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--cases", type=_PATH, default=Path("corpus/cases.jsonl"), show_default=True, help="The questions.")
+@click.option("--passages", default=1_000_000, show_default=True, help="How far the library grows, tenfold at a time.")
+@click.option("--questions", default=100, show_default=True, type=click.IntRange(2), help="How many are asked.")
 @click.option("--lexical", default=0, show_default=True, help="Compare lexical engines on this many passages, too.")
-def speed(documents: Path, cases: Path, lexical: int) -> None:
-    """Time questions, warm and from a cold shell, stage by stage."""
-    from eval import speed as bench
-    from rag.assistant import READERS
+@click.option("--out", type=_PATH, default=Path("runs/speed"), show_default=True, help="Where the library is kept.")
+@click.option("--docs", type=_PATH, default=Path("docs/benchmarks.md"), show_default=True, help="The page to write.")
+@click.option(
+    "--plot", type=_PATH, default=Path("docs/images/growth.svg"), show_default=True, help="The plot to write."
+)
+def speed(
+    documents: tuple[Path, ...],
+    cases: Path,
+    passages: int,
+    questions: int,
+    lexical: int,
+    out: Path,
+    docs: Path,
+    plot: Path,
+) -> None:
+    """Time encoding, adding, cold and warm questions, and how they grow; write the section of the benchmarks."""
+    from eval.speed_page import write
+    from eval.speed_run import measure
 
-    timings = [*bench.warm([documents], cases, READERS), *bench.cold([documents], 5)]
-    if lexical:
-        timings += bench.lexical_engines(documents, lexical)
-    click.echo(bench.table(timings))
+    measured = measure(
+        documents,
+        cases,
+        out,
+        passages=passages,
+        questions=questions,
+        lexical=lexical,
+        tell=lambda text: click.echo(text, err=True),
+    )
+    for path in write(measured, docs, plot):
+        click.echo(f"wrote {path}")
 
 
 def _scored(loaded: Loaded) -> tuple[Scores, Summary]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from eval import followups, pairs, stats
+from eval import followups, pairs, renamed, stats
 from eval.adapters import Benchmark, cast, clapnq, multispanqa
 from eval.bench import (
     SETS,
@@ -31,6 +32,7 @@ from eval.support import PlainVerifier
 from index.errors import UsageError
 
 BEGIN, END = "<!-- benchmarks:begin -->", "<!-- benchmarks:end -->"
+_BLOCK = re.compile(r"<!-- (\w+):begin -->.*?<!-- \1:end -->", re.DOTALL)
 COLLECTIONS = {"beir_scifact": scifact, "cranfield": cranfield}
 PAIRS = {"attributionbench": pairs.attributionbench, "wice": pairs.wice}
 TITLES = {
@@ -64,6 +66,7 @@ class Table(NamedTuple):
     missing: dict[str, Path]
     remarks: list[str]
     skills: list[pairs.Skill]
+    renamed: list[renamed.Change]
 
 
 def measure(
@@ -78,7 +81,7 @@ def measure(
 
     if not data.is_dir():
         raise UsageError(f"{data} is no folder; give --data the folder that holds the public sets")
-    table = Table([], {}, [], [])
+    table = Table([], {}, [], [], [])
     for reader in readers or READERS:
         for name in ("own", *SETS):
             folder = cases if name == "own" else data / name
@@ -86,6 +89,9 @@ def measure(
                 tell(f"{TITLES[name]}: {reader}")
                 _answer(table, name, folder, out, reader, workers)
     if cases.exists():
+        table.renamed.extend(
+            renamed.measure(cases, out / "renamed", readers or list(READERS), workers=workers, tell=tell)
+        )
         tell("Own cases: retrievers")
         _retrieve_own(table, cases, out)
     for name, read in COLLECTIONS.items():
@@ -112,7 +118,8 @@ def write(table: Table, docs: Path, readme: Path, skills: Path = pairs.SKILLS) -
     """
     put_between(readme, BEGIN, END, markdown(table))
     docs.parent.mkdir(parents=True, exist_ok=True)
-    docs.write_text(page(table), encoding="utf-8")
+    others = blocks(docs.read_text(encoding="utf-8")) if docs.exists() else []
+    docs.write_text("\n".join([page(table), *others]), encoding="utf-8")
     if not table.skills:
         return [docs, readme]
     pairs.write_skills(table.skills, skills)
@@ -130,6 +137,11 @@ def put_between(page: Path, begin: str, end: str, block: str) -> None:
         raise UsageError(f"{page} has no line {begin} with {end} after it; put both where the table belongs")
     before, _, rest = text.partition(begin)
     page.write_text(f"{before}{begin}\n{block}\n{end}{rest.partition(end)[2]}", encoding="utf-8")
+
+
+def blocks(text: str) -> list[str]:
+    """What stands between markers on a page, with its markers: the work of other commands."""
+    return [f"{found[0]}\n" for found in _BLOCK.finditer(text)]
 
 
 def markdown(table: Table) -> str:
@@ -163,6 +175,12 @@ def page(table: Table) -> str:
             "## What is measured",
             "",
             *(f"- **{name}**: {what}" for name, what in _MEANING.items()),
+            "",
+            "## With other names, years and amounts",
+            "",
+            renamed.BEGIN,
+            renamed.section(table.renamed) if table.renamed else "Not measured: there are no cases of our own.",
+            renamed.END,
             "",
             *(["## Remarks", "", *(f"- {remark}" for remark in table.remarks), ""] if table.remarks else []),
             f"Measured with {known}.",

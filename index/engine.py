@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from math import log
 from pathlib import Path
 from typing import Protocol
@@ -14,17 +14,21 @@ from numpy.typing import NDArray
 
 from index.errors import DamagedError, LockedError, StoreError
 from index.filters import Where
+from index.guard import ReadersWriter
 from index.lexical import LexicalIndex
 from index.milvus_server import Address, Server, is_address
 from index.models import Document, Listed, Near
 from index.records import Entry, Source, Stored
 from index.split import context
 from index.store import Store
-from index.vectors import VectorIndex
+from index.vectors import LARGE, VectorIndex
 
 Found = list[tuple[int, float]]
 Within = frozenset[str] | None
 """The ids of the only documents to be searched; ``None`` for all."""
+
+_TOGETHER = 500  # documents whose vectors change in one go: each change closes up or goes over all keys
+_NONE = np.zeros(0, np.int64)
 
 
 class DocumentStore(Protocol):
@@ -179,10 +183,12 @@ def rare(total: int, held: int) -> float:
 class LocalEngine:
     """SQLite for truth, FAISS for vectors, tantivy for terms; the last two follow SQLite's log."""
 
-    def __init__(self, folder: Path, encoder: str, dim: int) -> None:
+    def __init__(self, folder: Path, encoder: str, dim: int, large: int = LARGE) -> None:
+        """Open a folder; more vectors than ``large`` are searched by short codes first, see `VectorIndex`."""
         self.store = Store(folder, encoder, dim)
         self._dim = dim
-        self._guard = _ReadersWriter()
+        self._large = large
+        self._guard = ReadersWriter()  # of the terms
         self._following = threading.Lock()
         self._vectors: VectorIndex | None = None
         self._vectors_at = 0
@@ -192,8 +198,15 @@ class LocalEngine:
 
     def close(self) -> None:
         """Close the database."""
+        if self._vectors is not None:
+            self._vectors.close()
         self._lexical.close()
         self.store.close()
+
+    def settle(self) -> None:
+        """Wait until what is made in the background is there."""
+        if self._vectors is not None:
+            self._vectors.settle()
 
     def upsert(self, entry: Entry, replaces: str | None = None) -> None:
         """Store a document durably; `follow` makes it searchable."""
@@ -204,11 +217,10 @@ class LocalEngine:
         self.store.remove(document)
 
     def dense(self, vector: NDArray[np.float32], k: int, where: Where, within: Within = None) -> Found:
-        """See `Engine.dense`; exact."""
-        self._follow(reading=True)
+        """See `Engine.dense`; exact but for the few of a large index that `VectorIndex` may miss."""
+        vectors = self._follow(reading=True)
         allowed = None if not where and within is None else self.store.keys(where, within)
-        with self._guard.reading():
-            return self._vectors.search(vector, k, allowed) if self._vectors else []
+        return vectors.search(vector, k, allowed)
 
     def lexical(self, terms: Sequence[str], k: int, where: Where, within: Within = None) -> Found:
         """See `Engine.lexical`."""
@@ -268,13 +280,14 @@ class LocalEngine:
         """
         self._follow(reading=False)
 
-    def _follow(self, reading: bool) -> None:
-        last = self.store.last_change()
-        if self._vectors is not None and self._vectors_at == last and self._lexical.number == last:
-            return
+    def _follow(self, reading: bool) -> VectorIndex:
+        last, vectors = self.store.last_change(), self._vectors
+        if vectors is not None and self._vectors_at == last and self._lexical.number == last:
+            return vectors
         with self._following:
-            self._follow_vectors(last)
+            vectors = self._follow_vectors(last)
             self._follow_terms(last, reading)
+        return vectors
 
     def rebuild(self) -> None:
         """Throw vectors and terms away and make them again from SQLite.
@@ -284,8 +297,10 @@ class LocalEngine:
         """
         with self._following, self.store.writing():
             with self._guard.writing():
-                self._vectors = None
                 self._lexical.reset()
+            if self._vectors is not None:
+                self._vectors.close()
+                self._vectors = None
             last = self.store.last_change()
             self._follow_vectors(last)
             self._follow_terms(last, reading=False)
@@ -304,25 +319,27 @@ class LocalEngine:
             problems.append(f"tantivy holds {self._lexical.count()} passages of {passages}: run `pincite rebuild`")
         return problems
 
-    def _follow_vectors(self, last: int) -> None:
+    def _follow_vectors(self, last: int) -> VectorIndex:
         if self._vectors is None:
             self.store.verify()
-            vectors = VectorIndex(self._dim)
-            vectors.add(self.store.vectors())
-            with self._guard.writing():
-                self._vectors, self._vectors_at = vectors, last
-                self._keys = self.store.keys_by_document()
-            return
-        changes = self.store.changes(self._vectors_at)
-        for document in dict.fromkeys(change.document for change in changes):
-            self._documents.pop(document, None)
-            blocks = list(self.store.vectors(document))
-            with self._guard.writing():
-                self._vectors.remove(self._keys.pop(document, np.array([], np.int64)))
-                self._vectors.add(blocks)
+            vectors = VectorIndex(self._dim, self._large)
+            vectors.change(_NONE, self.store.vectors())
+            self._keys = self.store.keys_by_document()
+            self._vectors, self._vectors_at = vectors, last
+            return vectors
+        changed = list(dict.fromkeys(change.document for change in self.store.changes(self._vectors_at)))
+        for at in range(0, len(changed), _TOGETHER):
+            removed, added = [_NONE], []
+            for document in changed[at : at + _TOGETHER]:
+                self._documents.pop(document, None)
+                removed.append(self._keys.pop(document, _NONE))
+                blocks = list(self.store.vectors(document))
+                added += blocks
                 if blocks:
                     self._keys[document] = np.concatenate([keys for keys, _ in blocks])
+            self._vectors.change(np.concatenate(removed), added)
         self._vectors_at = last
+        return self._vectors
 
     def _follow_terms(self, last: int, reading: bool) -> None:
         self._lexical.refresh()
@@ -354,39 +371,3 @@ class LocalEngine:
         if whole:
             for key, passage, *_ in self.store.passages_of(document):
                 yield key, context(whole, passage) + whole.text[passage.start : passage.end]
-
-
-class _ReadersWriter:
-    """Many readers or one writer; a waiting writer goes before new readers."""
-
-    def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._readers = 0
-        self._writers = 0
-        self._busy = False
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        with self._condition:
-            self._condition.wait_for(lambda: not self._writers)
-            self._readers += 1
-        try:
-            yield
-        finally:
-            with self._condition:
-                self._readers -= 1
-                self._condition.notify_all()
-
-    @contextmanager
-    def writing(self) -> Iterator[None]:
-        with self._condition:
-            self._writers += 1
-            self._condition.wait_for(lambda: not self._readers and not self._busy)
-            self._busy = True
-        try:
-            yield
-        finally:
-            with self._condition:
-                self._writers -= 1
-                self._busy = False
-                self._condition.notify_all()

@@ -11,6 +11,7 @@ import Stemmer
 # A number with its separators, a run of one script without spaces (cut in pairs), or a word.
 _TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+|[^\W\d_]+(?:['’][^\W\d_]+)?|\w+")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
+_RUNS = "\u3040"  # where scripts without spaces begin
 _ENGLISH, _RUSSIAN = Stemmer.Stemmer("english"), Stemmer.Stemmer("russian")
 
 STOP = frozenset(
@@ -48,7 +49,7 @@ def terms(text: str) -> list[str]:
     """The search terms of a text, in order, with repeats; scripts without spaces give overlapping pairs."""
     found: list[str] = []
     for token in _TOKEN.findall(text):
-        if _is_run(token) and len(token) > 1:
+        if token[0] >= _RUNS and _is_run(token) and len(token) > 1:
             found += [token[n : n + 2] for n in range(len(token) - 1)]
         else:
             found.append(term(token))
@@ -57,10 +58,11 @@ def terms(text: str) -> list[str]:
 
 def content_terms(text: str) -> list[str]:
     """The terms of a text without stop words, in order and without repeats; all of them where nothing else is left."""
-    kept = [term(w) for w in _TOKEN.findall(text) if w.casefold() not in STOP and not _is_run(w)]
-    kept += [t for w in _TOKEN.findall(text) if _is_run(w) for t in terms(w)]
+    tokens = _TOKEN.findall(text)
+    kept = [term(w) for w in tokens if w.casefold() not in STOP and not _is_run(w)]
+    kept += [t for w in tokens if w[0] >= _RUNS and _is_run(w) for t in terms(w)]
     return list(dict.fromkeys(kept or terms(text)))
 
 
 def _is_run(token: str) -> bool:
-    return "\u3040" <= token[0] <= "\ud7af"
+    return _RUNS <= token[0] <= "\ud7af"

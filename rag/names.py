@@ -27,6 +27,8 @@ _KINDS = (
     "радио редакция сеть служба союз студия фонд центр школа мастерская"
 ).split()
 _KIND = re.compile(rf"\b(?:{'|'.join(_KINDS)})s?\b", re.IGNORECASE)
+_KIND_BEFORE = re.compile(rf"\b(?:{'|'.join(_KINDS)})\s+[\"“«]?$", re.IGNORECASE)
+_KIND_AFTER = re.compile(rf"[\"”»]?\s+(?:{'|'.join(_KINDS)})\b", re.IGNORECASE)
 
 _GIVEN = (
     r"(?:received|got|obtained|won|secured|drew|used|spent|"
@@ -57,6 +59,7 @@ _AND = re.compile(
 )
 
 
+_AND_MORE = re.compile(rf"\s+(?:and|и)\s+(?!the\b)({_RUN})")
 _PLACED = re.compile(r"\b(?:in|at|near|based in|around|from an?|an?|в|во)\s+(?:the\s+)?$", re.IGNORECASE)
 _ITS = re.compile(
     r"\b(?:it|they|which)\s+(?:was|were|has been)\s+(?:given|granted|awarded|paid|allocated)\b|"
@@ -82,7 +85,7 @@ def mentions(text: str) -> list[Mention]:
             start, end = match.span(3)
             if not text[start].isupper():
                 continue
-        complement = re.compile(rf"\s+(?:and|и)\s+(?!the\b)({_RUN})").match(text, end)
+        complement = _AND_MORE.match(text, end)
         if complement and re.search(r"\b(?:of|for)\b", text[start:end]) and not _KIND.search(complement[1]):
             end = complement.end()
         name = text[start:end]
@@ -103,18 +106,24 @@ def mentions(text: str) -> list[Mention]:
         named = bool(
             _KIND.search(name)
             or (match[1] is None and len(name.split()) < 8)
-            or re.search(rf"\b(?:{'|'.join(_KINDS)})\s+[\"“«]?$", beside, re.IGNORECASE)
-            or re.match(rf"[\"”»]?\s+(?:{'|'.join(_KINDS)})\b", after, re.IGNORECASE)
+            or _KIND_BEFORE.search(beside)
+            or _KIND_AFTER.match(after)
         )
         found.append(Mention(name, start, end, named))
     return found
+
+
+def is_kind(word: str) -> bool:
+    """Whether a word says what kind of organisation a name is of: "Trust", "фонд"."""
+    return bool(_KIND.fullmatch(word))
 
 
 def recipients(text: str) -> list[Mention]:
     """The names in a sentence that something is given to, or that are to do something with it."""
     found: list[Mention] = []
     last: Mention | None = None
-    for mention in mentions(text):
+    every = mentions(text)
+    for mention in every:
         before, after = text[: mention.start], text[mention.end :]
         joined = last is not None and bool(_AND.match(text[last.end : mention.start]))
         likely = mention.organisation or len(mention.text.split()) > 1 or joined
@@ -123,7 +132,7 @@ def recipients(text: str) -> list[Mention]:
         if likely and (joined or _RECEIVES.match(after) or _TO.search(before[-160:])):
             found.append(mention)
             last = mention
-    named = [mention for mention in mentions(text) if mention.organisation]
+    named = [mention for mention in every if mention.organisation]
     return found or (named if len(named) == 1 and _ITS.search(text) else [])
 
 

@@ -5,6 +5,8 @@ None of them is an echo of the other, and which one is true is not ours to say: 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from index.terms import term, terms, words
 
 _ALIKE = 0.8  # share of the shorter sentence's words that are in the longer one, from which on they say one thing
@@ -19,7 +21,7 @@ _DENIALS = frozenset(term(word) for word in "not no never none neither without c
 
 def alike(one: str, other: str) -> bool:
     """Whether two sentences hold the same words, but for a few."""
-    first, second = frozenset(terms(one)), frozenset(terms(other))
+    first, second = _held(one), _held(other)
     return len(first & second) >= _ALIKE * min(len(first), len(second))
 
 
@@ -31,12 +33,17 @@ def rivals(one: str, other: str) -> bool:
     >>> rivals("The ferry leaves at nine.", "The ferry leaves at nine in the evening.")
     False
     """
-    first, second = frozenset(terms(one)), frozenset(terms(other))
+    first, second = _held(one), _held(other)
     mine, yours = _values(one) - second, _values(other) - first
     rest, others = first - mine, second - yours
     if not rest or not others or len(rest & others) < _ALIKE * min(len(rest), len(others)):
         return False
     return bool(mine and yours) or bool(first & _DENIALS) != bool(second & _DENIALS)
+
+
+@lru_cache(maxsize=2_000)  # each is compared with many others
+def _held(text: str) -> frozenset[str]:
+    return frozenset(terms(text))
 
 
 def _values(text: str) -> frozenset[str]:

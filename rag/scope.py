@@ -66,6 +66,7 @@ class Scope:
 
     def __init__(self, document: Document) -> None:
         self._document = document
+        self._known: dict[tuple[int, int], Scoped] = {}
         self._sections: list[tuple[int, Periods]] = [(0, ())]
         lead: list[str] = []
         path: list[tuple[int, Periods]] = []
@@ -89,6 +90,11 @@ class Scope:
 
     def of(self, start: int, end: int) -> Scoped:
         """The years that hold for a range of the document."""
+        if (start, end) not in self._known:
+            self._known[start, end] = self._of(start, end)
+        return self._known[start, end]
+
+    def _of(self, start: int, end: int) -> Scoped:
         text = self._document.text
         section_start, heading = self._section(start)
         leans = bool(LEANS.search(text[start:end]))

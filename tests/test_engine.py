@@ -23,6 +23,7 @@ from index.records import Entry, Source
 from index.split import split
 from index.store import DATABASE
 from index.terms import terms
+from index.vectors import LARGE
 from tests.conftest import document
 from tests.engines import DIM, WORDS, AgainstDictionary, entry, sources, vector
 from tests.standalone import Standalone
@@ -62,8 +63,8 @@ def standalone(tmp_path_factory):
 
 def opened(request, tmp_path, kind):
     name = f"x{uuid.uuid4().hex}"
-    if kind == "local":
-        return LocalEngine(tmp_path / "x.index", "fake", DIM)
+    if kind.startswith("local"):
+        return LocalEngine(tmp_path / "x.index", "fake", DIM, large=LARGE if kind == "local" else 1)
     if kind == "milvus-lite":
         return request.getfixturevalue("lite").open(name)
     port = request.getfixturevalue("standalone")
@@ -72,14 +73,14 @@ def opened(request, tmp_path, kind):
     return MilvusEngine(Address("127.0.0.1", port, name, secure=False), "fake", DIM)
 
 
-@pytest.fixture(params=["local", "milvus-lite", "milvus"])
+@pytest.fixture(params=["local", "local, large", "milvus-lite", "milvus"])
 def any_engine(request, tmp_path):
     made = opened(request, tmp_path, request.param)
     yield made
     made.close()
 
 
-@pytest.fixture(params=["local", "milvus-lite"])
+@pytest.fixture(params=["local", "local, large", "milvus-lite"])
 def engine(request, tmp_path):
     """An engine that can search for terms."""
     made = opened(request, tmp_path, request.param)
@@ -320,11 +321,20 @@ class OnFolder(AgainstDictionary):
 
     def make(self):
         self.folder = getattr(self, "folder", None) or Path(tempfile.mkdtemp())
-        return LocalEngine(self.folder, "fake", DIM)
+        return LocalEngine(self.folder, "fake", DIM, self.large)
+
+    large = LARGE
 
 
-TestRandom = OnFolder.TestCase
+class OnLargeFolder(OnFolder):
+    """The same where two documents are many, so that short codes come and go in the background."""
+
+    large = 1
+
+
+TestRandom, TestRandomLarge = OnFolder.TestCase, OnLargeFolder.TestCase
 TestRandom.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)
+TestRandomLarge.settings = settings(max_examples=5, stateful_step_count=15, deadline=None)
 
 
 def test_reading_goes_on_beside_writing(tmp_path):
