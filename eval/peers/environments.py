@@ -44,7 +44,7 @@ PEERS = {
     "verbatim": Peer("verbatim-core", ("verbatim-core==0.2.8",)),
 }
 LEFT_OUT = {
-    "haiku.rag": "it needs Python 3.12, and to run the same weights there a build of torch that brings CUDA, several GB",
+    "haiku.rag": "it needs Python 3.12, and for the same weights there a torch that brings CUDA: several GB",
 }
 """Peers that are not measured, and why."""
 
