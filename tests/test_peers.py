@@ -85,7 +85,8 @@ def test_the_best_is_bold_whoever_it_is():
 
 def test_a_trial_replaces_its_own_rows_and_a_system_that_runs_is_no_longer_left_out(tmp_path):
     row = Row(trial="cold", measure="a search", better="less", cells={"pincite": Cell(value=1.0)})
-    first = Results().with_trial("cold", [row, row], ["once"]).with_trial("large", [row], ["many"])
+    other = row.model_copy(update={"trial": "large"})
+    first = Results().with_trial("cold", [row, row], ["once"]).with_trial("large", [other], ["many"])
     again = first.with_trial("cold", [row], ["twice"]).with_skipped("txtai", "it is not installed")
     assert len(again.rows) == 2
     results.write(again, tmp_path / "peers.json")
