@@ -28,7 +28,7 @@ _DEPTH = 200  # passages, of which the first 100 documents are taken
 _K = 10
 _QUERIES = 100
 _BATCH = 20  # queries that one system is asked before the next one's turn
-_COLD = 7
+_COLD = 5
 _QUESTION = "Does vitamin D deficiency raise the risk of multiple sclerosis?"
 
 
