@@ -86,8 +86,8 @@ class TestProcesses:
 
 
 # In a process of its own: Ray's threads, files and settings are not for the other tests to live with. The first node
-# has no core to work with, and of the two others one on which documents are being encoded is killed. Later the add is cut
-# off, and the same command given again.
+# has no core to work with, and of the two others one on which documents are being encoded is killed. Later the add is
+# cut off, and the same command given again.
 KILLED = """
     import sys
     from pathlib import Path
