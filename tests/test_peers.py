@@ -11,6 +11,7 @@ from eval.peers import inputs, page, results
 from eval.peers.client import Variant, Worker, found
 from eval.peers.environments import python_of, setup
 from eval.peers.results import Cell, Results, Row
+from eval.peers.trials import Bench
 from index.encode import Encoder
 from index.errors import UsageError
 from rag.verify import missing
@@ -45,6 +46,20 @@ def test_this_product_answers_over_the_protocol(tmp_path):
     assert set(found(out)["q"]) == set(given.documents)
     assert len(reply.times_ms) == len(reply.cpu_ms) == 1
     assert reply.peak_mb >= reply.now_mb > 1
+
+
+def test_a_system_that_cannot_run_is_left_out_loudly_and_the_others_are_measured(tmp_path):
+    told: list[str] = []
+    variants = [Variant(name, hybrid=False) for name in ("txtai", "pincite")]
+    bench = Bench(variants, tmp_path, SMALL, Results(), told.append)
+    bench.adding(documents=2, chunk=1)
+    assert "python -m eval.peers setup txtai" in bench.results.skipped["txtai"]
+    assert any(line.startswith("LEFT OUT: txtai") for line in told)
+    assert [set(row.cells) for row in bench.results.rows] == [{"pincite, vectors only"}] * 4
+    *took, same = (row.cells["pincite, vectors only"].value for row in bench.results.rows)
+    assert all(took)
+    assert same == 1
+    assert "2 passages of 2 documents" in bench.results.settings["adding"][0]
 
 
 def test_a_passage_put_together_holds_its_sentences():

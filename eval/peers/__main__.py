@@ -69,6 +69,7 @@ def run(
     passages: int,
 ) -> None:
     """Measure, all TRIALS where none is named, and write the results and the page."""
+    from eval.collection import scifact
     from eval.peers.quotes import measure
     from eval.peers.trials import Bench
 
@@ -76,7 +77,8 @@ def run(
     names = only or (OURS, *(name for name in PEERS if name != "verbatim"))
     variants = [Variant(name, hybrid=False) for name in names]
     variants += [Variant(name, hybrid=True) for name in names if name == OURS or name in _HYBRID]
-    bench = Bench(variants, work, data, results.read(path), lambda text: click.echo(text, err=True))
+    collection = scifact(data / "beir_scifact")
+    bench = Bench(variants, work, collection, results.read(path), lambda text: click.echo(text, err=True))
     for trial in trials or _TRIALS:
         match trial:
             case "quotes":
