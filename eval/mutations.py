@@ -103,9 +103,9 @@ def changed(kind: str, text: str, chance: random.Random, names: Sequence[str]) -
                 return _put(text, place, chance.choice(_CURRENCIES[place[0]]))
         case "name":
             named = [m for m in mentions(text) if not any(month in m.text for month in _MONTHS)]
-            if named:
-                old = chance.choice(named)
-                other = chance.choice([n for n in names if not set(n.split()) & set(text.split())])
+            others = [n for n in names if not set(n.split()) & set(text.split())]
+            if named and others:
+                old, other = chance.choice(named), chance.choice(others)
                 return f"{text[: old.start]}{other}{text[old.end :]}"
         case "negation":
             places = list(_NEGATED.finditer(text))

@@ -126,7 +126,7 @@ def _state(folder: Path | None) -> Iterator[State]:
     from ui.settings import load
     from ui.state import State
 
-    state = State(load(index=folder).index)
+    state = State(load(index=folder).keeps)
     try:
         yield state
     finally:

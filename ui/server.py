@@ -49,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
     """The application. The index is opened when it starts, once, and closed when it stops.
 
     Raises:
-        UsageError: it could be reached from elsewhere, and there are no accounts.
+        UsageError: it could be reached from elsewhere, and there are no accounts; or they have no place.
     """
     check_reach(settings)
     service = Service(settings)
@@ -136,7 +136,7 @@ def check_reach(settings: Settings) -> None:
 
     if settings.is_local:
         return
-    state = State(settings.index)
+    state = State(settings.keeps)
     try:
         if not Accounts(state).exist():
             raise UsageError(
