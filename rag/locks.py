@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from index.models import Document
+from index.models import Document, Span
 from rag.claims import is_bait
 from rag.cues import DATE, MONEY, NUMBER, SUPERLATIVE, TOTAL, has_number
 from rag.models import Evidence
 from rag.question import Question
 from rag.scope import scope
 from rag.subject import speaks_of
+from rag.whose import another
 
 _ASIDE = 0.5
 LIKELY = 0.1  # the probability from which a sentence of another period tells that it is only the period that differs
@@ -62,6 +63,8 @@ def barred(question: Question, document: Document, e: Evidence) -> str | None:
         return f"it holds nothing of the kind asked for ({question.kind})"
     if not speaks_of(question.names, document):
         return f"its document does not name {' and '.join(question.names)}"
+    if name := another(question, document, Span(e.start, e.end)):
+        return f"it speaks of {name}, not of {' and '.join(question.names)}"
     return None
 
 
