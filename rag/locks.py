@@ -16,6 +16,7 @@ from rag.whose import another
 
 _ASIDE = 0.5
 LIKELY = 0.1  # the probability from which a sentence of another period tells that it is only the period that differs
+_SHOWN = 0.05  # the probability below which nothing is ever shown, nor looked at for whose sentence it is
 _NOTED = 50  # of the best sentences, those that are of another period are told in a note
 
 
@@ -33,7 +34,7 @@ def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[st
     strict = question.kind in ("amount", "total", "list", "count", "largest", "comparison")
     for place, e in enumerate(evidence):
         document = documents[e.document]
-        if barred(question, document, e):
+        if barred(question, document, e) or (e.probability >= _SHOWN and of_another(question, document, e)):
             continue
         scoped = scope(document).of(e.start, e.end)
         if scoped.agreement(question.periods, question.kind) != "contradicted":
@@ -63,9 +64,13 @@ def barred(question: Question, document: Document, e: Evidence) -> str | None:
         return f"it holds nothing of the kind asked for ({question.kind})"
     if not speaks_of(question.names, document):
         return f"its document does not name {' and '.join(question.names)}"
-    if name := another(question, document, Span(e.start, e.end)):
-        return f"it speaks of {name}, not of {' and '.join(question.names)}"
     return None
+
+
+def of_another(question: Question, document: Document, e: Evidence) -> str | None:
+    """Why a sentence is about something else than a question is; ``None`` where it may be about that."""
+    name = another(question, document, Span(e.start, e.end))
+    return f"it speaks of {name}, not of {' and '.join(question.names)}" if name else None
 
 
 def _is_heading(document: Document, start: int) -> bool:

@@ -43,10 +43,10 @@ def another(question: Question, document: Document, place: Span) -> str | None:
     if question.kind in _ANSWERS or not wanted:
         return None
     text = document.text[place.start : place.end]
-    over = frozenset(terms(" ".join((beginning(document), *headings(document, place.start)))))
-    if any(_told(name, text, document) or _core(name) <= over for name in wanted):
+    if any(_told(name, text, document) for name in wanted):
         return None
-    if not any(_has_turn(name, document) for name in wanted):
+    over = _above(document).union(*map(terms, headings(document, place.start)))
+    if any(_core(name) <= over for name in wanted) or not any(_has_turn(name, document) for name in wanted):
         return None
     holder = _holder(wanted, document, place)
     if holder is None:
@@ -149,6 +149,12 @@ def _before(document: Document, place: Span) -> Sequence[Span]:
     if block is None or block.kind == "row":
         return ()
     return sentences(document.text, block.start, place.start, document.language)
+
+
+@per_document
+def _above(document: Document) -> frozenset[str]:
+    """The terms in which a document is named."""
+    return frozenset(terms(beginning(document)))
 
 
 @per_document

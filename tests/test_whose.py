@@ -10,7 +10,7 @@ from eval.bench import read_documents
 from eval.cases import read_cases
 from index.models import Document, Span
 from index.split import sentences
-from rag.locks import barred
+from rag.locks import barred, lock, of_another
 from rag.models import Evidence
 from rag.question import understand
 from rag.whose import another
@@ -70,13 +70,14 @@ def test_a_sentence_speaks_of_one_thing_at_a_time(question: str, words: str, hol
     assert another(understand(question), TURNS, at(TURNS, words)) == holder
 
 
-def test_the_lock_tells_of_whom_a_sentence_speaks() -> None:
+def test_the_lock_drops_what_is_of_another() -> None:
     place = at(TURNS, "It had asked for 2,000.")
     evidence = Evidence(document=TURNS.id, start=place.start, end=place.end, probability=0.9)
-    assert barred(understand("What did Dunlow Rovers ask for?"), TURNS, evidence) == (
-        "it speaks of Eskmouth, not of Dunlow Rovers"
-    )
-    assert barred(understand("What did Eskmouth ask for?"), TURNS, evidence) is None
+    of_rovers, of_eskmouth = (understand(f"What did {name} ask for?") for name in ("Dunlow Rovers", "Eskmouth"))
+    assert of_another(of_rovers, TURNS, evidence) == "it speaks of Eskmouth, not of Dunlow Rovers"
+    assert barred(of_rovers, TURNS, evidence) is None
+    assert lock(of_rovers, [evidence], {TURNS.id: TURNS}).evidence == []
+    assert lock(of_eskmouth, [evidence], {TURNS.id: TURNS}).evidence == [evidence]
 
 
 def test_what_answers_is_let_through_and_most_of_what_is_anothers_is_not(subjects: dict[str, Document]) -> None:
