@@ -20,7 +20,8 @@ _OPENS = re.compile(
     r"(?:the|an?)?\s*(?:\w+\s+[\"“«„]|[\"“«„(])?$",
     re.IGNORECASE,
 )
-_FIRST = re.compile(r"\W{0,2}([^\W\d_]+)(?=['’]s?\s|\s+[^\W\d_A-ZА-ЯЁ]|,)")
+_FIRST = re.compile(r"([^\W\d_]+)(?=['’]s?\s|\s+[^\W\d_A-ZА-ЯЁ]|,)")
+_SPEECH = re.compile(r"\W{0,2}[\"“«„][^\"”»“]*[,.!?…][\"”»“]")
 _LOWER = re.compile(r"(?<!\w)[a-zа-яё]+(?!\w)")
 _BESIDE = 1  # words that a heading may have beside the name of what is told below it
 _ANSWERS = ("list", "largest", "comparison", "total")  # a name that a sentence begins with may be what is asked for
@@ -115,6 +116,8 @@ def _inside(document: Document) -> frozenset[str]:
 def _subject(text: str, document: Document) -> Mention | None:
     """The name that a sentence begins with, after an opening such as "In 2021 the"."""
     word = _FIRST.match(text)
+    if _SPEECH.match(text):  # what is said is of whoever says it
+        return None
     if word and _core(word[1]) and _core(word[1]) <= _inside(document):  # alone in front a word is rarely a name
         return Mention(word[1], *word.span(1), False)
     first = next((each for each in mentions(text) if _core(each.text)), None)

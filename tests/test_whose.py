@@ -26,7 +26,10 @@ The club was founded in 1911. Its ground holds 6,400.
 
 ## Kirkby Fell
 
-Founded in 1934. Maja Strand trains it. Dunlow Rovers lent it a bus for 300 crowns, from Eskmouth.
+Founded in 1934. Maja Strand trains it.
+Dunlow Rovers lent it a bus for 300 crowns, from Eskmouth.
+
+"Charity begins at home," says Strand. He meant it as a joke.
 
 ## Money
 
@@ -62,6 +65,7 @@ def subjects() -> dict[str, Document]:
         ("What did Eskmouth ask for?", "It had asked for 2,000.", None),
         ("Who trains Dunlow Rovers?", "Maja Strand trains it.", None),  # a name may be the answer to who
         ("Which clubs are there besides Dunlow Rovers?", "Eskmouth got 900 crowns.", None),
+        ("Why did Eskmouth laugh?", "He meant it as a joke.", "Kirkby Fell"),  # and not of "Charity"
         ("What did the clubs get?", "Eskmouth got 900 crowns.", None),  # nothing is named
         ("When was Velland United founded?", "The club was founded in 1911.", None),  # it has no turn here
     ],
