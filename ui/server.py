@@ -75,6 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
+    app.state.end = lambda: None  # ends the connections that a page keeps open
     app.add_middleware(Guard, service=service, settings=settings)
     problems.install(app)
     _health(app, service)
@@ -89,6 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
 
         chat.mount(app, service)
         mounted = cast(Mount, app.router.routes.pop())
+        app.state.end = cast(Any, mounted.app).stop_event.set
         app.router.routes.append(_Used(mounted.path, app=mounted.app))
     return app
 
