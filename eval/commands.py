@@ -352,7 +352,7 @@ def writer(cases: Path, sample: int | None, out: Path, docs: Path, llm_base_url:
 )
 @click.option("--cases", type=_PATH, default=Path("corpus/cases.jsonl"), show_default=True, help="The questions.")
 @click.option("--passages", default=1_000_000, show_default=True, help="How far the library grows, tenfold at a time.")
-@click.option("--questions", default=100, show_default=True, type=click.IntRange(2), help="How many are asked.")
+@click.option("--questions", default=40, show_default=True, type=click.IntRange(2), help="How many are asked.")
 @click.option("--lexical", default=0, show_default=True, help="Compare lexical engines on this many passages, too.")
 @click.option("--out", type=_PATH, default=Path("runs/speed"), show_default=True, help="Where the library is kept.")
 @click.option("--docs", type=_PATH, default=Path("docs/benchmarks.md"), show_default=True, help="The page to write.")

@@ -16,8 +16,8 @@ from index.encode import Encoder
 from index.library import Index
 from index.split import context
 
-ENCODED = 128  # passages, three times over
-ADDED = 200  # files
+ENCODED = 64  # passages, three times over
+ADDED = 100  # files
 LEAST = 1_000  # passages of the smallest library
 
 

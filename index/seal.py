@@ -49,24 +49,32 @@ def age(db: sqlite3.Connection) -> tuple[str, int]:
     return str(name), int(changes)
 
 
-def is_whole(db: sqlite3.Connection, tables: Sealed) -> bool:
+def is_whole(db: sqlite3.Connection, tables: Sealed, others: int = 0) -> bool:
     """Whether the tables hold just the rows that were put there; inside the caller's transaction.
+
+    Args:
+        others: the exclusive or of all rows of the tables that are left out, each by `of`.
 
     Raises:
         sqlite3.DatabaseError: they cannot be read.
     """
     rows = db.execute("SELECT value FROM seal").fetchall()
-    return rows == [(_value(db, tables),)]
+    return rows == [(_value(db, tables) ^ others,)]
 
 
 def _value(db: sqlite3.Connection, tables: Sealed) -> int:
     value = 0
     for table, columns in tables.items():
         for row in db.execute(f"SELECT {', '.join(columns)} FROM {table}"):  # noqa: S608
-            value = _change(value, table, *row)
+            value ^= of(table, *row)
     return value
 
 
+def of(*row: object) -> int:
+    """What a row, table first, adds to a seal; 63 bits."""
+    return int.from_bytes(blake2b(repr(row).encode(), digest_size=8).digest(), "big") >> 1
+
+
 def _change(value: int, *row: object) -> int:
-    """The seal after a row, table first, comes in or goes out; 63 bits."""
-    return value ^ int.from_bytes(blake2b(repr(row).encode(), digest_size=8).digest(), "big") >> 1
+    """The seal after a row, table first, comes in or goes out."""
+    return value ^ of(*row)

@@ -11,8 +11,12 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from index.database import Mark, connect, create, format_of
 from index.errors import DamagedError, LostError, StoreError, WrongEncoderError
@@ -20,9 +24,10 @@ from index.files import Lock, make_folder, sqlite_errors
 from index.migrate import migrate
 from index.queries import Queries
 from index.records import FORMAT, Entry, digest, passage_row, source_row
-from index.sound import problems
+from index.sound import Sound, pages, problems, rows
 
 DATABASE = "pincite.sqlite"
+_BLOCK = 10_000  # passages
 UNMENDED = "damaged"
 """The folder of what `index.mend` has not finished with."""
 
@@ -255,6 +260,34 @@ class Store(Queries):
         """What is wrong with the database, a line each; nothing where it is sound."""
         return list(problems(self.connection, self._path))
 
+    def verified(self) -> Iterator[tuple[list[str], NDArray[np.int64], NDArray[np.float32]]]:
+        """The document, key and vector of each passage, in blocks, while all rows are seen to be what was put there.
+
+        Raises:
+            DamagedError: they are not. That may be known only at the end: what came before it is not to be used.
+        """
+        with ThreadPoolExecutor(1) as beside:
+            damaged = beside.submit(lambda: pages(self.connection, self._path))
+            block: list[Sound] = []
+            for found in rows(self.connection, self._path):
+                if isinstance(found, str):
+                    raise self._damaged(found)
+                block.append(found)
+                if len(block) == _BLOCK:
+                    yield self._sound(block)
+                    block = []
+            for problem in damaged.result():
+                raise self._damaged(problem)
+        if block:
+            yield self._sound(block)
+
+    def _sound(self, block: list[Sound]) -> tuple[list[str], NDArray[np.int64], NDArray[np.float32]]:
+        keys, vectors = self._block([one.key for one in block], [one.vector for one in block])
+        return [one.document for one in block], keys, vectors
+
+    def _damaged(self, problem: str) -> DamagedError:
+        return DamagedError(f"{self.folder}: {problem}: run `pincite rebuild`")
+
     def verify(self) -> None:
         """See that all rows are there as they were put there.
 
@@ -262,4 +295,4 @@ class Store(Queries):
             DamagedError: they are not.
         """
         for problem in problems(self.connection, self._path):
-            raise DamagedError(f"{self.folder}: {problem}: run `pincite rebuild`")
+            raise self._damaged(problem)

@@ -61,3 +61,29 @@ def test_a_sentence_reads_as_it_stands_in_its_text(encoder):
 def test_a_folder_without_a_model_is_an_error_that_says_what_to_do(tmp_path):
     with pytest.raises(EncoderError, match=r"name a sentence-transformers folder with model\.safetensors"):
         Encoder(tmp_path)
+
+
+def test_a_model_of_another_name_is_opened_by_its_folder(tmp_path, encoder):
+    (tmp_path / "mine").symlink_to(default_model())
+    other = Encoder(tmp_path / "mine")
+    assert other.id == encoder.id.replace("all-MiniLM-L6-v2", "mine")
+    assert other.dim == encoder.dim
+    assert np.array_equal(other.encode(TEXTS[:2]), encoder.encode(TEXTS[:2]))
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "why"),
+    [
+        ("modules.json", '[{"type": "sentence_transformers.models.Dense"}]', r"has a layer .*Dense, which"),
+        ("1_Pooling/config.json", '{"pooling_mode_mean_tokens": false}', "does not take the mean of its tokens"),
+        ("1_Pooling/config.json", '{"pooling_mode": "cls"}', "does not take the mean of its tokens"),
+        ("config.json", "{", "does not say what it is"),
+    ],
+)
+def test_a_model_that_is_run_otherwise_is_refused(tmp_path, file, content, why):
+    for name in ("model.safetensors", "tokenizer.json", "config.json", file):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    (tmp_path / file).write_text(content)
+    with pytest.raises(EncoderError, match=why):
+        Encoder(tmp_path)
