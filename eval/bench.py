@@ -186,6 +186,13 @@ def rank_collection(collection: Collection, folder: Path, mode: str) -> Run:
 
 def index_collection(collection: Collection, folder: Path) -> dict[str, list[str]]:
     """Make an index of a retrieval collection; returns the names of the documents that each source stands for."""
+    documents, names = documents_of(collection)
+    prepare_index(folder, documents)
+    return names
+
+
+def documents_of(collection: Collection) -> tuple[list[Document], dict[str, list[str]]]:
+    """A retrieval collection as documents, each text once; and the names that each source stands for."""
     documents: dict[str, Document] = {}
     names: dict[str, list[str]] = {}
     for name, (title, text) in collection.documents.items():
@@ -206,8 +213,7 @@ def index_collection(collection: Collection, folder: Path) -> dict[str, list[str
             ),
         )
         names.setdefault(document.source, []).append(name)
-    prepare_index(folder, documents.values())
-    return names
+    return list(documents.values()), names
 
 
 def search_collection(collection: Collection, names: dict[str, list[str]], search: Retriever, k: int = 100) -> Run:

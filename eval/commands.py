@@ -146,6 +146,19 @@ def report(run: Path, as_json: bool) -> None:
 
 
 @eval_group.command()
+@_run
+@click.option("--sample", default=20, show_default=True, type=click.IntRange(1), help="How many of them.")
+def wrong(run: Path, sample: int) -> None:
+    """Draw some wrong answers of a RUN, the same each time, with the stage that lost each."""
+    from eval.run import load
+    from eval.wrong import described, drawn
+
+    loaded = load(run)
+    scores = _scored(loaded)[0]
+    click.echo(described(loaded, scores, drawn(loaded, scores, sample)))
+
+
+@eval_group.command()
 @click.argument("first", type=_PATH)
 @click.argument("second", type=_PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -289,6 +302,27 @@ def table(data: Path, cases: Path, out: Path, docs: Path, readme: Path, readers:
     result = measure(data, cases, out, readers=readers, workers=workers, tell=lambda text: click.echo(text, err=True))
     for path in write(result, docs, readme):
         click.echo(f"wrote {path}")
+
+
+@eval_group.command()
+@click.option("--cases", type=_PATH, default=Path("corpus/cases.jsonl"), show_default=True, help="The cases to ask.")
+@click.option("--out", type=_PATH, default=Path("runs/renamed"), show_default=True, help="Where the runs are kept.")
+@click.option("--docs", type=_PATH, default=Path("docs/benchmarks.md"), show_default=True, help="The page to write in.")
+@click.option("--reader", "readers", multiple=True, help="Only this answerer; may be given more than once.")
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 64), help="Questions side by side.")
+def renamed(cases: Path, out: Path, docs: Path, readers: tuple[str, ...], workers: int) -> None:
+    """Ask the cases with other names, years and amounts, and write what that changes into the docs."""
+    from eval.renamed import BEGIN, END, measure, section
+    from eval.table import put_between
+    from rag.assistant import READERS
+
+    changes = measure(
+        cases, out, readers or list(READERS), workers=workers, tell=lambda text: click.echo(text, err=True)
+    )
+    found = section(changes)
+    put_between(docs, BEGIN, END, found)
+    click.echo(found)
+    click.echo(f"wrote {docs}")
 
 
 @eval_group.command()

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from eval import followups, pairs, stats
+from eval import followups, pairs, renamed, stats
 from eval.adapters import Benchmark, cast, clapnq, multispanqa
 from eval.bench import (
     SETS,
@@ -66,6 +66,7 @@ class Table(NamedTuple):
     missing: dict[str, Path]
     remarks: list[str]
     skills: list[pairs.Skill]
+    renamed: list[renamed.Change]
 
 
 def measure(
@@ -80,7 +81,7 @@ def measure(
 
     if not data.is_dir():
         raise UsageError(f"{data} is no folder; give --data the folder that holds the public sets")
-    table = Table([], {}, [], [])
+    table = Table([], {}, [], [], [])
     for reader in readers or READERS:
         for name in ("own", *SETS):
             folder = cases if name == "own" else data / name
@@ -88,6 +89,9 @@ def measure(
                 tell(f"{TITLES[name]}: {reader}")
                 _answer(table, name, folder, out, reader, workers)
     if cases.exists():
+        table.renamed.extend(
+            renamed.measure(cases, out / "renamed", readers or list(READERS), workers=workers, tell=tell)
+        )
         tell("Own cases: retrievers")
         _retrieve_own(table, cases, out)
     for name, read in COLLECTIONS.items():
@@ -171,6 +175,12 @@ def page(table: Table) -> str:
             "## What is measured",
             "",
             *(f"- **{name}**: {what}" for name, what in _MEANING.items()),
+            "",
+            "## With other names, years and amounts",
+            "",
+            renamed.BEGIN,
+            renamed.section(table.renamed) if table.renamed else "Not measured: there are no cases of our own.",
+            renamed.END,
             "",
             *(["## Remarks", "", *(f"- {remark}" for remark in table.remarks), ""] if table.remarks else []),
             f"Measured with {known}.",

@@ -11,6 +11,8 @@ import hashlib
 import json
 import os
 import tempfile
+import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,7 +35,22 @@ _MODULES = ("Transformer", "Pooling", "Normalize")  # the kinds of layers that t
 WINDOW = 254  # word pieces of text in one run: 256 less [CLS] and [SEP]
 _BATCH_PIECES = 4096  # word pieces, with padding, in one run: larger gains nothing on two cores
 _BUILT_IN = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # the SHA-256 of its weights
+_shared: weakref.WeakValueDictionary[str, Encoder] = weakref.WeakValueDictionary()
+_opening = threading.Lock()
 _PROBES = ("Who received grants in 2021?", "The foundation awarded $250,000 to the institute for training.", "Да.")
+
+
+def built_in() -> Encoder:
+    """The built-in encoder: opened once, and shared for as long as anything in this process uses it.
+
+    Raises:
+        EncoderError: see `Encoder`.
+    """
+    with _opening:
+        encoder = _shared.get(_BUILT_IN)
+        if encoder is None:
+            encoder = _shared[_BUILT_IN] = Encoder()
+        return encoder
 
 
 def default_model() -> Path:

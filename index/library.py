@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from index.encode import Encoder, Vectors, unit
+from index.encode import Encoder, Vectors, built_in, unit
 from index.engine import Engine, Within, open_engine
 from index.errors import UsageError
 from index.filters import Where, conditions
@@ -61,7 +61,7 @@ class Index:
         Raises:
             StoreError: it was made by another encoder or a newer version, or it cannot be read.
         """
-        self.encoder = encoder or Encoder()
+        self.encoder = encoder or built_in()
         self.engine: Engine = open_engine(place, self.encoder.id, self.encoder.dim)
         self._adding = threading.Lock()
 
@@ -277,7 +277,7 @@ def rebuild(place: str | Path, encoder: Encoder | None = None) -> Mended:
     """
     from index.mend import Mended, mend
 
-    encoder = encoder or Encoder()
+    encoder = encoder or built_in()
     mended = Mended() if is_address(place) else mend(Path(place), encoder)
     with Index(place, encoder) as index:
         index.rebuild()

@@ -248,7 +248,7 @@ def _may_pass(error: Exception) -> bool:
     import openai
 
     if isinstance(error, openai.APIStatusError):
-        return error.status_code == 429 or error.status_code >= 500
+        return bool(error.status_code == 429 or error.status_code >= 500)
     return isinstance(error, openai.APIConnectionError) and not isinstance(error, openai.APITimeoutError)
 
 

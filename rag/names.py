@@ -113,6 +113,11 @@ def mentions(text: str) -> list[Mention]:
     return found
 
 
+def is_kind(word: str) -> bool:
+    """Whether a word says what kind of organisation a name is of: "Trust", "фонд"."""
+    return bool(_KIND.fullmatch(word))
+
+
 def recipients(text: str) -> list[Mention]:
     """The names in a sentence that something is given to, or that are to do something with it."""
     found: list[Mention] = []

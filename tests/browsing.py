@@ -50,15 +50,14 @@ def browser():
 
 
 @contextmanager
-def served(folder, encoder):
-    """The site, with everything in it."""
+def served(folder, encoder, demo):
+    """The site, with the demo and everything else in it."""
     (folder / "files").mkdir()
     (folder / "files" / HOSTILE_NAME).write_text(HOSTILE)
     (folder / "files" / "passing.txt").write_text(PASSING)
-    site = Site(folder / "x.index")
+    site = Site(shutil.copytree(demo, folder / "x.index"))
     with Index(site.folder, encoder) as index:
-        corpus = ROOT / "corpus" / "documents"
-        index.add([corpus / "reports", corpus / "briefs" / "ned-grants-2021.md", folder / "files"])
+        index.add(folder / "files")
         seed(site, {Path(one.source).name: index.show(one.id) for one in index.documents()})
     site.start()
     yield site
@@ -143,10 +142,11 @@ def visits(chromium, site):
         if not request.url.startswith((f"{site.url}/", "data:", "blob:")):
             wrong.append(request.url)
 
-    def open_page(path="/", wait=True, **options):
+    def open_page(path="/", wait=True, script="", **options):
         options = {"viewport": {"width": 1360, "height": 850}, "reduced_motion": "reduce", **options}
         context = chromium.new_context(base_url=site.url, **options)
         contexts.append(context)
+        context.add_init_script(script)
         context.on("request", requested)
         page = context.new_page()
         page.set_default_timeout(15_000)
@@ -201,11 +201,11 @@ def raw_numbers(page):
 
 
 CLICK = """chip => new Promise(done => {
-  const began = performance.now(), at = chip.getBoundingClientRect().top;
+  const at = chip.getBoundingClientRect().top;
   const look = () => {
     const mark = document.querySelector("#pin-panel mark.cited");
     if (mark && mark.checkVisibility()) {
-      done({ms: performance.now() - began, moved: chip.getBoundingClientRect().top - at, scrolled: window.scrollY});
+      done({moved: chip.getBoundingClientRect().top - at, scrolled: window.scrollY});
     } else requestAnimationFrame(look);
   };
   chip.click();

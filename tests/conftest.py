@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 
-from index.encode import Encoder
+from index.encode import Encoder, built_in
+from index.library import Index
 from index.models import Block, Document
 
 # The files that take longest, longest first: begun last, one of them would keep one process busy, the others idle.
 LONG = (
-    "workers milvus_library browser_page browser llm_real cli browser_accounts browser_attacks engine durability "
-    "browser_writing routes eval_commands docs report hostile"
+    "workers browser browser_page milvus_library eval_commands hostile browser_accounts browser_attacks "
+    "browser_writing cli engine routes durability damage stopping docs mutations report bounds server_load "
+    "load_trials watch milvus fuzz"
 ).split()
-SEEDS = Path(__file__).parents[2] / "shared" / "seeds"
+ROOT = Path(__file__).parents[1]
+SEEDS = ROOT.parent / "shared" / "seeds"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,7 +31,29 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def encoder() -> Encoder:
-    return Encoder()
+    return built_in()
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder) -> Path:
+    """The demo's documents in an index, made once for all processes that run tests: to be copied, never changed."""
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    place = shared / "demo.index"
+    with (shared / "demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():
+            with Index(shared / "half.index", encoder) as index:
+                index.add(ROOT / "corpus" / "documents")
+            (shared / "half.index").rename(place)
+    return place
+
+
+@pytest.fixture
+def demo_copy(demo: Path, tmp_path: Path) -> Path:
+    """A copy of it for one test."""
+    return Path(shutil.copytree(demo, tmp_path / "demo.index"))
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +66,11 @@ def chromium():
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder):
+def site(tmp_path_factory: pytest.TempPathFactory, encoder: Encoder, demo: Path):
     """The demo served with answers of a known form; each file of tests leaves it changed."""
     from tests.browsing import served
 
-    with served(tmp_path_factory.mktemp("browser"), encoder) as site:
+    with served(tmp_path_factory.mktemp("browser"), encoder, demo) as site:
         yield site
 
 

@@ -15,7 +15,7 @@ from rag.assistant import READERS, Assistant
 from rag.models import Answer
 
 GRANTEES = 500
-ROWS = int(os.environ.get("TABLE_ROWS", "1500"))  # 10,000 take a minute to add
+ROWS = int(os.environ.get("TABLE_ROWS", "400"))  # 10,000 take a minute to add
 WORDS = ("Alder", "Birch", "Cedar", "Dogwood", "Elm", "Fir", "Gorse", "Holly", "Ivy", "Juniper")
 COLOURS = ("Amber", "Blue", "Coral", "Dun", "Ecru", "Fawn", "Green", "Hazel", "Indigo", "Jade")
 KINDS = ("Choir", "Library", "Museum", "Theatre", "Garden", "School", "Press", "Workshop", "Archive", "Orchestra")

@@ -1,4 +1,4 @@
-"""The command line as a person or a script meets it: real processes on real files."""
+"""The command line as a person or a script meets it, on real files: each command once in a process of its own."""
 
 import json
 import os
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from index.load import MAX_BYTES
+from tests.prompt import apart, here
 from tests.stub_model import serving
 
 COMMANDS = ["add", "ask", "audit", "check", "eval", "list", "models", "rebuild", "remove", "search", "serve", "show"]
@@ -29,32 +30,17 @@ def place(tmp_path_factory) -> Path:
     return folder
 
 
-def pincite(place: Path, *words: str, code: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-    alone = {name: value for name, value in os.environ.items() if not name.startswith("PINCITE_")}
-    done = subprocess.run(
-        [Path(sys.executable).parent / "pincite", *words],
-        capture_output=True,
-        text=True,
-        cwd=place,
-        env={**alone, "PINCITE_INDEX": str(place / "x.index"), **environment},
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr + done.stdout
-    return done
-
-
 def lines(done: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 @pytest.fixture(scope="module")
 def added(place) -> list[dict[str, object]]:
-    return lines(pincite(place, "add", "docs", "--json"))
+    return lines(apart(place, "add", "docs", "--json"))
 
 
 def test_help_lists_every_command(place):
-    listed = pincite(place, "--help").stdout
+    listed = apart(place, "--help").stdout
     assert all(f"\n  {command} " in listed for command in COMMANDS)
 
 
@@ -64,13 +50,13 @@ def test_add_prints_a_line_for_each_file(place, added):
         ("docs/report.txt", "added"),
     ]
     assert added[0]["reason"]
-    assert "1 unchanged" in pincite(place, "add", "docs").stdout
+    assert "1 unchanged" in here(place, "add", "docs").stdout
 
 
 def test_ask_prints_an_answer_whose_citations_are_slices(place, added):
-    (answer,) = lines(pincite(place, "ask", "How much did the Owl Museum receive in 2021?", "--json"))
+    (answer,) = lines(apart(place, "ask", "How much did the Owl Museum receive in 2021?", "--json"))
     assert answer["status"] == "answered"
-    text = pincite(place, "show", "docs/report.txt").stdout
+    text = apart(place, "show", "docs/report.txt").stdout
     for citation in answer["citations"]:
         assert text[citation["start"] : citation["end"]] == citation["quote"]
     assert any("$40,000" in citation["quote"] for citation in answer["citations"])
@@ -78,40 +64,40 @@ def test_ask_prints_an_answer_whose_citations_are_slices(place, added):
 
 
 def test_an_answer_for_people_names_its_sources(place, added):
-    shown = pincite(place, "ask", "What did the Heron Choir get?").stdout
+    shown = here(place, "ask", "What did the Heron Choir get?").stdout
     assert "$15,000" in shown
     assert "[1] docs/report.txt:" in shown
 
 
 def test_a_refusal_says_why_and_shows_what_is_near(place, added):
-    (answer,) = lines(pincite(place, "ask", "Who won the chess championship of Peru?", "--json"))
+    (answer,) = lines(here(place, "ask", "Who won the chess championship of Peru?", "--json"))
     assert (answer["status"], answer["reason"], answer["claims"]) == ("refused", "no_evidence", [])
     assert answer["nearest"]
 
 
 def test_search_list_show_and_check(place, added):
-    (hit,) = lines(pincite(place, "search", "new roof", "-k", "1", "--json"))
+    (hit,) = lines(apart(place, "search", "new roof", "-k", "1", "--json"))
     assert "Owl Museum" in str(hit["text"])
-    (listed,) = lines(pincite(place, "list", "--json"))
+    (listed,) = lines(here(place, "list", "--json"))
     assert (listed["source"], listed["published"]) == ("docs/report.txt", "2022-05-04")
-    assert lines(pincite(place, "show", str(listed["id"])[:8], "--json"))[0]["id"] == listed["id"]
-    assert lines(pincite(place, "list", "--where", "published<2022", "--json")) == []
-    assert lines(pincite(place, "check", "--json")) == [{"sound": True, "problems": []}]
-    assert lines(pincite(place, "rebuild", "--json")) == [{"documents": 1, "encoded": [], "lost": []}]
+    assert lines(here(place, "show", str(listed["id"])[:8], "--json"))[0]["id"] == listed["id"]
+    assert lines(here(place, "list", "--where", "published<2022", "--json")) == []
+    assert lines(apart(place, "check", "--json")) == [{"sound": True, "problems": []}]
+    assert lines(apart(place, "rebuild", "--json")) == [{"documents": 1, "encoded": [], "lost": []}]
 
 
 def test_a_language_model_words_the_answer(place, added):
     question = "What did the Heron Choir get?"
     with serving("The Heron Choir was given $15,000 [1]. It has ninety singers [1].") as stub:
         model = {"PINCITE_LLM_BASE_URL": stub.url, "PINCITE_LLM_MODEL": "stub"}
-        (answer,) = lines(pincite(place, "ask", question, "--json", **model))
+        (answer,) = lines(here(place, "ask", question, "--json", **model))
         assert answer["answerer"].startswith("llm:stub")
         assert "The Heron Choir was given $15,000. [1]" in str(answer["text"])
         assert "ninety" not in str(answer["text"])
         asked = len(stub.asked)
-        pincite(place, "ask", question, "--no-llm", **model)
+        here(place, "ask", question, "--no-llm", **model)
         assert len(stub.asked) == asked
-    shown = pincite(place, "ask", question, **model).stdout
+    shown = here(place, "ask", question, **model).stdout
     assert "$15,000 for a tour of five villages" in shown
     assert "Note: Shown in the documents' own words: the language model cannot be reached." in shown
 
@@ -127,10 +113,10 @@ def test_the_file_of_settings_names_the_index(place, added, tmp_path):
 def test_remove(place, added, tmp_path):
     (tmp_path / "a.txt").write_text("A note about larks that will not stay for long.")
     index = {"PINCITE_INDEX": str(tmp_path / "r.index")}
-    pincite(tmp_path, "add", "a.txt", **index)
-    assert pincite(tmp_path, "remove", "a.txt", **index).stdout == "removed a.txt\n"
-    assert "no documents" in pincite(tmp_path, "list", **index).stdout
-    assert lines(pincite(tmp_path, "ask", "Where are the larks?", "--json", **index))[0]["reason"] == "no_documents"
+    here(tmp_path, "add", "a.txt", **index)
+    assert apart(tmp_path, "remove", "a.txt", **index).stdout == "removed a.txt\n"
+    assert "no documents" in here(tmp_path, "list", **index).stdout
+    assert lines(here(tmp_path, "ask", "Where are the larks?", "--json", **index))[0]["reason"] == "no_documents"
 
 
 @pytest.mark.parametrize(
@@ -146,7 +132,7 @@ def test_remove(place, added, tmp_path):
     ],
 )
 def test_a_bad_call_ends_in_one_line_that_says_what_to_do(place, added, words, code, message):
-    done = pincite(place, *words, code=code)
+    done = here(place, *words, code=code)
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.splitlines()) <= 1
@@ -163,16 +149,16 @@ def test_a_question_of_a_megabyte_is_refused(place, added):
 def test_a_huge_text_is_refused_without_being_read(tmp_path):
     with (tmp_path / "huge.txt").open("wb") as file:
         file.truncate(max(MAX_BYTES + 1, 200_000_000))
-    done = pincite(tmp_path, "add", "huge.txt", "--json", code=1, PINCITE_INDEX=str(tmp_path / "x.index"))
+    done = here(tmp_path, "add", "huge.txt", "--json", code=1, PINCITE_INDEX=str(tmp_path / "x.index"))
     assert lines(done)[0]["outcome"] == "refused"
 
 
 def test_damage_ends_in_one_line_and_exit_code_1(tmp_path):
     (tmp_path / "a.txt").write_text("A note about larks that will be damaged soon enough.")
     index = {"PINCITE_INDEX": str(tmp_path / "d.index")}
-    pincite(tmp_path, "add", "a.txt", **index)
+    here(tmp_path, "add", "a.txt", **index)
     (tmp_path / "d.index" / "pincite.sqlite").write_bytes(b"\0" * 5000)
-    done = pincite(tmp_path, "ask", "larks?", code=1, **index)
+    done = apart(tmp_path, "ask", "larks?", code=1, **index)
     assert "damaged" in done.stderr
     assert len(done.stderr.splitlines()) == 1
 
@@ -190,13 +176,13 @@ def test_a_full_disk_leaves_what_was_there(tmp_path):
         (tmp_path / "small.txt").write_text("A note about larks that fits on any disk.")
         parts = (f"Sentence {n} of a long text, with number {n * 7}." for n in range(200))
         (tmp_path / "large.txt").write_text("\n\n".join(parts))
-        pincite(tmp_path, "add", "small.txt", **index)
+        here(tmp_path, "add", "small.txt", **index)
         left = os.statvfs(disk)
         (disk / "ballast").write_bytes(bytes(max(left.f_bavail * left.f_frsize - 40_000, 0)))
-        done = pincite(tmp_path, "add", "large.txt", code=1, **index)
+        done = here(tmp_path, "add", "large.txt", code=1, **index)
         assert "full" in done.stderr
         assert len(done.stderr.splitlines()) == 1
-        assert "larks" in pincite(tmp_path, "show", "small.txt", **index).stdout
-        assert pincite(tmp_path, "list", "--json", **index).stdout.count("\n") == 1
+        assert "larks" in here(tmp_path, "show", "small.txt", **index).stdout
+        assert here(tmp_path, "list", "--json", **index).stdout.count("\n") == 1
     finally:
         subprocess.run(["umount", disk], check=True)

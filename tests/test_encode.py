@@ -7,6 +7,7 @@ import pytest
 
 from index.encode import Encoder, default_model
 from index.errors import EncoderError
+from index.library import Index
 from index.models import Span
 
 TEXTS = [
@@ -25,6 +26,11 @@ def test_it_agrees_with_sentence_transformers(encoder):
 
         reference = SentenceTransformer(str(default_model()), device="cpu").encode(TEXTS, normalize_embeddings=True)
     assert np.allclose((encoder.encode(TEXTS) * reference).sum(axis=1), 1, atol=1e-5)
+
+
+def test_two_indexes_of_one_process_share_an_encoder(encoder, tmp_path):
+    with Index(tmp_path / "a.index") as one, Index(tmp_path / "b.index") as other:
+        assert one.encoder is other.encoder is encoder
 
 
 def test_rows_are_unit_and_do_not_depend_on_the_batch(encoder):

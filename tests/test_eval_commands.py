@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from eval import renamed
 from eval import table as tables
 from eval.bench import index_collection, prepare_index, read_documents, read_set, search_collection
 from eval.cases import read_cases, write_cases
@@ -73,6 +75,18 @@ def test_a_second_run_asks_nothing_again(product: Path, corpus: Path) -> None:
     before = (product / "answers.jsonl").read_bytes()
     call("run", corpus / "cases.jsonl", "--out", product, "--reader", "similarity")
     assert (product / "answers.jsonl").read_bytes() == before
+
+
+def test_wrong_answers_are_drawn_and_told(corpus: Path, tmp_path: Path) -> None:
+    lines(tmp_path / "silent.jsonl", {"id": "amount", "text": ""}, {"id": "list", "text": "The moon [1]."})
+    call("run", corpus / "cases.jsonl", "--out", tmp_path / "run", "--answers", tmp_path / "silent.jsonl")
+    told = call("wrong", tmp_path / "run").output
+    assert len(re.findall(r"^\d+\. \*\*", told, re.MULTILINE)) == len(CASES)  # a case without an answer is wrong, too
+    assert "(`amount`)\n   - Shown: a refusal (no_evidence)\n   - Right: $55,000" in told
+    assert "(`list`)\n   - Shown: The moon." in told
+    one = call("wrong", tmp_path / "run", "--sample", 1).output
+    assert one.count("   - Stage: ") == 1
+    assert one == call("wrong", tmp_path / "run", "--sample", 1).output
 
 
 def test_answers_from_a_file_against_the_product(product: Path, corpus: Path, tmp_path: Path) -> None:
@@ -294,7 +308,9 @@ def measured(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> tables.T
     (data / "cranfield" / "cranqrel.trec.txt").write_text("1 0 2 1\n")
     (data / "trec_cast").mkdir()
     write_conversations(data / "trec_cast")
-    return tables.measure(data, corpus / "cases.jsonl", folder / "runs", readers=["similarity"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("eval.renamed.SEEDS", (1,))  # three would take three times as long and show nothing more
+        return tables.measure(data, corpus / "cases.jsonl", folder / "runs", readers=["similarity"])
 
 
 def test_every_set_that_is_there_has_figures(measured: tables.Table) -> None:
@@ -328,6 +344,11 @@ def test_it_is_written_between_the_markers(measured: tables.Table, tmp_path: Pat
     assert "stale" not in text
     assert "Not measured, their folders being missing: MultiSpanQA (no multispanqa/)" in text
     assert tables.markdown(measured) in docs.read_text()
+    assert {(each.reader, each.measure) for each in measured.renamed} >= {
+        ("similarity", "right"),
+        ("similarity", "crag"),
+    }
+    assert renamed.section(measured.renamed) in docs.read_text()
     tables.write(measured, docs, readme, skills)
     assert readme.read_text() == text
 

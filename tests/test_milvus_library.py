@@ -1,11 +1,7 @@
 """A whole library in Milvus: added to, killed meanwhile, driven from the prompt, and answering as a folder does."""
 
-import os
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +11,7 @@ from index.library import Index
 from index.milvus_server import TOKEN
 from tests.agreement import compare, questions
 from tests.engines import Lite
-
-ROOT = Path(__file__).parents[1]
+from tests.prompt import apart, here
 
 
 @pytest.fixture
@@ -84,21 +79,14 @@ def test_what_was_acknowledged_before_a_server_died_is_there_and_the_rest_is_rep
 
 
 def test_every_command_takes_an_address(lite, folder):
-    def pincite(*arguments: object, code: int = 0) -> str:
-        command = [sys.executable, "-c", "import ui.cli; ui.cli.main()", *map(str, arguments)]
-        environment = {
-            **os.environ,
-            "PYTHONPATH": str(ROOT),
-            "PINCITE_INDEX": lite.address("reports"),
-            TOKEN: "a:hunter2",
-        }
-        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
-        assert done.returncode == code, done.stderr
+    def pincite(*words: object, code: int = 0, run=here) -> str:
+        set_ = {"PINCITE_INDEX": lite.address("reports"), TOKEN: "a:hunter2"}
+        done = run(folder.parent, *map(str, words), code=code, **set_)
         assert done.stderr == "" or code
         assert "hunter2" not in done.stdout + done.stderr
         return done.stdout or done.stderr
 
-    assert "40 added" in pincite("add", folder)
+    assert "40 added" in pincite("add", folder, run=apart)
     assert "reports/11.md" in pincite("ask", "How much did bridge 77 cost?")
     assert "removed reports/11.md" in pincite("remove", "reports/11.md")
     assert "reports/11.md  " not in pincite("list")
@@ -108,9 +96,9 @@ def test_every_command_takes_an_address(lite, folder):
     assert f"there is no index {nowhere}: make one" in pincite("list", "--index", nowhere, code=2)
 
 
-def test_a_library_in_milvus_answers_as_a_folder_does(lite, encoder, tmp_path):
-    with Index(tmp_path / "corpus.index", encoder) as here, Index(lite.address("corpus"), encoder) as there:
-        found = compare(here, there, questions()[::48])
+def test_a_library_in_milvus_answers_as_a_folder_does(lite, encoder, demo_copy):
+    with Index(demo_copy, encoder) as one, Index(lite.address("corpus"), encoder) as two:
+        found = compare(one, two, questions()[::48])
     assert found.dense == found.questions
     assert found.answers >= found.questions - 1, found
     assert found.shared > 0.95, found

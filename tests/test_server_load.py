@@ -15,7 +15,7 @@ import pytest
 
 from tests.serving import Site, client, copied
 
-QUESTIONS = int(os.environ.get("LOAD_QUESTIONS", "300"))
+QUESTIONS = int(os.environ.get("LOAD_QUESTIONS", "160"))
 CLIENTS = 20
 ASKED = (
     "Who gave $12,500 to the Bramble Bee Society in 2021?",

@@ -22,7 +22,7 @@ from gradio.events import api
 from index.errors import PinciteError
 from ui.documents import Examples, documents_page
 from ui.models import Turn
-from ui.panel import STYLE, growing, own, sidebar, source_panel
+from ui.panel import EVENTS, STYLE, growing, own, sidebar, source_panel
 from ui.places import section
 from ui.problems import NotFoundError
 from ui.render import answer_html, pending_html, question_html, written_html
@@ -280,7 +280,8 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
         enable_monitoring=False,
         i18n=say,
         theme=_theme(),
-        head=f"<style>{STYLE}</style>",  # as ``css`` each rule would be put under an element of gradio's
+        # As ``css`` each rule would be put under an element of gradio's; as ``js`` the script would come too late.
+        head=f"<style>{STYLE}</style><script>{EVENTS}</script>",
     )
     return app
 

@@ -51,9 +51,11 @@ def run(settings: Any) -> None:  # noqa: ANN401  Settings, imported only by who 
     import uvicorn
 
     from ui.connections import Impatient
+    from ui.memory import keep_little
     from ui.server import create_app
     from ui.watch import to_standard_error
 
+    keep_little()
     app = create_app(settings)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
@@ -71,7 +73,7 @@ def run(settings: Any) -> None:  # noqa: ANN401  Settings, imported only by who 
         server_header=False,
         proxy_headers=settings.behind_proxy,
         limit_concurrency=1000,
-        timeout_graceful_shutdown=15,
+        timeout_graceful_shutdown=30,  # what a full queue of questions takes on two cores
     )
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     with listening:

@@ -15,6 +15,7 @@ from ui.texts import TEXTS
 
 HERE = Path(__file__).parent
 STYLE = (HERE / "panel.css").read_text(encoding="utf-8")
+EVENTS = (HERE / "events.js").read_text(encoding="utf-8")
 
 _PANEL = """
 <aside id="pin-panel" role="complementary" tabindex="-1" hidden>

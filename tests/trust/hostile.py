@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import re
 import resource
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from index.apart import Apart, Limits
@@ -79,17 +81,25 @@ def attacks(folder: Path, size: int, limits: Limits) -> Finding:
 
 def fuzzed(folder: Path, runs: dict[str, int], seed: int) -> Finding:
     """Each parser under atheris for so many inputs."""
-    broken: list[str] = []
-    for kind, count in runs.items():
-        found = folder / kind
-        found.mkdir()
-        command = [sys.executable, "-m", "tests.trust.fuzzed", kind, str(count), str(seed), str(found)]
-        done = subprocess.run(command, check=False, capture_output=True, cwd=_ROOT)
-        kept = [f"{kind}/{path.name}" for path in found.iterdir() if path.is_file()]
-        broken += kept or ([f"{kind} ended with {done.returncode}"] if done.returncode else [])
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(lambda kind: _broken(folder / kind, kind, runs[kind], seed), runs)
+        broken = [what for some in found for what in some]
     total = sum(runs.values())
     figure = f"{len(runs)} parsers, {total:,} inputs under atheris: {len(broken)} broke one or took 10 s"
     return Finding(figure + (f" ({', '.join(broken[:5])})" if broken else ""), kept=not broken)
+
+
+def _broken(folder: Path, kind: str, count: int, seed: int) -> list[str]:
+    """What broke one parser; it is kept as a test."""
+    folder.mkdir()
+    command = [sys.executable, "-m", "tests.trust.fuzzed", kind, str(count), str(seed), str(folder)]
+    done = subprocess.run(command, check=False, capture_output=True, cwd=_ROOT)
+    found = [path for path in folder.iterdir() if path.is_file()]
+    for path in found:
+        shutil.copy(path, _ROOT / "tests" / "fuzz" / kind / path.name)
+    return [f"{kind}/{path.name}" for path in found] or (
+        [f"{kind} ended with {done.returncode}"] * bool(done.returncode)
+    )
 
 
 def cost(folder: Path, copies: int, rounds: int) -> Finding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,14 +32,16 @@ def full(folder: Path, count: int) -> Finding:
     place = folder / "disk"
     place.mkdir()
     with nursery(with_layer=True) as nest:
-        most = _needed(nest, folder)
+        most = _needed(nest, folder, place)
         for number in range(count):
             size = _LEAST + (most - _LEAST) * number // max(count - 1, 1)
             with _disk(place, size) as kind:
                 tried[kind] += 1
                 lines, problem = _filled(nest, folder, place / "x.index", None if kind == "a small tmpfs" else size)
                 errors += sum(line.startswith("error") for line in lines)
-                refused += any(line.startswith("error") for line in lines)
+                is_full = any(line.startswith("error") for line in lines)
+                refused += is_full
+                problem = problem or ("not even this has room for all" if is_full and size == most else None)
                 problems += [f"{size} bytes: {problem}"] if problem else []
     kinds = ", ".join(f"{n} as {kind}" for kind, n in tried.items())
     figure = (
@@ -48,12 +51,16 @@ def full(folder: Path, count: int) -> Finding:
     return Finding("; ".join([figure, *problems[:3]]), kept=not problems)
 
 
-def _needed(nest: Nursery, folder: Path) -> int:
-    """The bytes that a run takes at most, told by how many it writes."""
+def _needed(nest: Nursery, folder: Path, place: Path) -> int:
+    """A size with room for all: what SQLite's log and a second generation of terms take meanwhile is told by trying."""
     nest.run_whole(folder / "all.index", folder / "report", _STEPS)
-    files = [path.stat().st_size for path in (folder / "all.index").rglob("*") if path.is_file()]
-    (folder / "report").unlink()
-    return 6 * sum(files)  # with what SQLite's log and a second generation of terms take meanwhile
+    size = 8 * sum(path.stat().st_size for path in (folder / "all.index").rglob("*") if path.is_file())
+    while True:
+        with _disk(place, size) as kind:
+            lines, _ = _filled(nest, folder, place / "x.index", None if kind == "a small tmpfs" else size)
+        if not any(line.startswith("error") for line in lines):
+            return size
+        size += size // 8
 
 
 @contextmanager
@@ -68,7 +75,16 @@ def _disk(place: Path, size: int) -> Iterator[str]:
     try:
         yield "a small tmpfs"
     finally:
-        subprocess.run(["umount", str(place)], check=True)
+        _unmount(place)
+
+
+def _unmount(place: Path) -> None:
+    """Take a disk away; a thread of tantivy's may still hold one that has just been closed."""
+    for _ in range(100):
+        if not subprocess.run(["umount", str(place)], check=False, capture_output=True).returncode:
+            return
+        time.sleep(0.1)
+    subprocess.run(["umount", str(place)], check=True)
 
 
 def _filled(nest: Nursery, folder: Path, index: Path, budget: int | None) -> tuple[list[str], str | None]:
@@ -98,7 +114,7 @@ def readonly(folder: Path) -> str | None:
     try:
         return wrong(mounted / "x.index", states)
     finally:
-        subprocess.run(["umount", mounted], check=True)
+        _unmount(mounted)
 
 
 TRIALS = [

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from statistics import median
 
 import httpx
 
@@ -28,7 +29,8 @@ _ASKED = (
 def soak(folder: Path, is_over: Callable[[int, float], bool], most_growth: float = _MOST_GROWTH) -> Finding:
     """Mixed use until it is over, which is asked with the number of things done and the seconds.
 
-    Memory is compared between the end of the first fifth, when all is loaded and caches have filled, and the end.
+    Memory is compared between the twentieth of the time after the first fifth, when all is loaded and caches have begun
+    to fill, and the last one: the medians of each, since what a single request takes comes and goes.
     """
     site = Site(copied(folder), "--no-page")
     site.start(reader="similarity", ask_rate="1000000", rate="1000000", waiting="200")
@@ -42,16 +44,23 @@ def soak(folder: Path, is_over: Callable[[int, float], bool], most_growth: float
     kinds: Counter[str] = sum((kinds for kinds, _, _ in done), Counter())
     problems: Counter[str] = sum((errors for _, errors, _ in done), Counter())
     held = sorted(sample for _, _, samples in done for sample in samples)
-    warm = next((memory for at, memory in held if at > seconds / 5), held[-1][1])
-    last = max(memory for at, memory in held if at > seconds * 0.95 or at == held[-1][0])
+    warm = _usual(held, seconds / 5, seconds / 4)
+    last = _usual(held, seconds * 0.95, seconds)
     growth = (last / warm - 1) * 100
     counted = ", ".join(f"{n:,} {name}" for name, n in sorted(kinds.items()))
+    most = max(memory for _, memory in held)
     figure = (
         f"{seconds / 60:.0f} minutes, {sum(kinds.values()):,} requests ({counted}): {sum(problems.values())} errors, "
-        f"memory {growth:+.1f}% after the first fifth ({warm:.0f} to {last:.0f} MB)"
+        f"memory {growth:+.1f}% after the first fifth ({warm:.0f} to {last:.0f} MB, {most:.0f} at most)"
     )
     told = [f"{n} × {name}" for name, n in problems.most_common(3)]
     return Finding("; ".join([figure, *told]), kept=not problems and growth < most_growth)
+
+
+def _usual(held: list[tuple[float, float]], start: float, end: float) -> float:
+    """The median of what was held from one second to another, or what was held nearest to the first."""
+    samples = [memory for at, memory in held if start <= at <= end]
+    return median(samples or [min(held, key=lambda sample: abs(sample[0] - start))[1]])
 
 
 def _used(
@@ -66,9 +75,9 @@ def _used(
             act = chance.choice(acts)
             kinds[act.__name__[1:]] += 1
             try:
-                status = act(http, chance, number)
-                if status >= 400:
-                    errors[f"{act.__name__[1:]}: status {status}"] += 1
+                reply = act(http, chance, number)
+                if reply.is_error:
+                    errors[f"{act.__name__[1:]}: status {reply.status_code}, {reply.text[:200]}"] += 1
             except httpx.HTTPError as error:
                 errors[type(error).__name__] += 1
             if number == 0:
@@ -76,28 +85,29 @@ def _used(
     return kinds, errors, held
 
 
-def _ask(http: httpx.Client, chance: random.Random, _: int) -> int:
-    return http.post("/ask", json={"question": chance.choice(_ASKED)}).status_code
+def _ask(http: httpx.Client, chance: random.Random, _: int) -> httpx.Response:
+    return http.post("/ask", json={"question": chance.choice(_ASKED)})
 
 
-def _search(http: httpx.Client, chance: random.Random, _: int) -> int:
-    return http.post("/search", json={"query": f"{chance.choice(WORDS)} lighthouse"}).status_code
+def _search(http: httpx.Client, chance: random.Random, _: int) -> httpx.Response:
+    return http.post("/search", json={"query": f"{chance.choice(WORDS)} lighthouse"})
 
 
-def _list(http: httpx.Client, _chance: random.Random, _: int) -> int:
-    return http.get("/documents").status_code
+def _list(http: httpx.Client, _chance: random.Random, _: int) -> httpx.Response:
+    return http.get("/documents")
 
 
-def _add(http: httpx.Client, chance: random.Random, number: int) -> int:
+def _add(http: httpx.Client, chance: random.Random, number: int) -> httpx.Response:
     """A file under a name of the client's own, so that clients do not remove what others have."""
     body = text(chance.randrange(len(WORDS))) + f"\n\nThis is the copy of client {number}.".encode()
-    return http.post("/documents", files={"file": (f"{number}-{chance.choice(NAMES).split('/')[1]}", body)}).status_code
+    return http.post("/documents", files={"file": (f"{number}-{chance.choice(NAMES).split('/')[1]}", body)})
 
 
-def _remove(http: httpx.Client, chance: random.Random, number: int) -> int:
+def _remove(http: httpx.Client, chance: random.Random, number: int) -> httpx.Response:
     listed = http.get("/documents", params={"text": f"{number}-", "limit": 100})
-    mine = [one["id"] for one in listed.json()["items"] if one["source"].startswith(f"{number}-")]
-    return http.delete(f"/documents/{chance.choice(mine)}").status_code if mine else listed.status_code
+    items = [] if listed.is_error else listed.json()["items"]
+    mine = [one["id"] for one in items if one["source"].startswith(f"{number}-")]
+    return http.delete(f"/documents/{chance.choice(mine)}") if mine else listed
 
 
 def _memory(pid: int) -> float:
