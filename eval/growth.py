@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -75,31 +76,41 @@ class Size(NamedTuple):
 
 
 def measure(
-    place: Path,
+    folder: Path,
     encoder: Encoder,
     made_of: Pool,
     sizes: Sequence[int],
     questions: Sequence[str],
     tell: Callable[[str], None] = lambda _: None,
-    repeats: int = 5,
+    repeats: int = 3,
 ) -> list[Size]:
-    """Let a library grow from size to size, and ask it all questions at each; then each command so often, cold."""
-    found = []
-    engine = LocalEngine(place, encoder.id, encoder.dim)
-    _, held = engine.store.counts()
-    engine.close()
+    """Make a library of each size, and ask it all questions; then each command so often, cold.
+
+    Args:
+        folder: where libraries are kept; one that is there already is taken, and a half-made one made whole.
+        encoder, made_of: what they are made by and from.
+        sizes: in passages.
+        questions: what is asked.
+        tell: is told what is being done.
+        repeats: how often each command is called.
+    """
+    found: list[Size] = []
+    before: Path | None = None
     for size in sorted(sizes):
+        place = folder / f"library-{size}.index"
+        if before and not place.exists():
+            shutil.copytree(before, place)
+        engine = LocalEngine(place, encoder.id, encoder.dim)
+        _, held = engine.store.counts()
         if held < size:
             tell(f"making {size:,} passages")
-            engine = LocalEngine(place, encoder.id, encoder.dim)
             grow(engine, made_of, held, size)
-            engine.close()
-            held = size
-        if held == size:
-            tell(f"measuring {size:,} passages")
-            seen = apart(place, questions, LARGE)
-            exact = apart(place, questions, _EVERY) if size > LARGE else None
-            found.append(Size(size, seen, exact, cold(place, repeats)))
+        engine.close()
+        tell(f"measuring {size:,} passages")
+        seen = apart(place, questions, LARGE)
+        exact = apart(place, questions, _EVERY) if size > LARGE else None
+        found.append(Size(size, seen, exact, cold(place, repeats)))
+        before = place
     return found
 
 

@@ -71,8 +71,8 @@ def _about(measured: Measured) -> str:
     before, after = measured.load
     return (
         f"Made by `pincite eval speed` in one run on {os.cpu_count()} cores ({_processor()}), with other work beside"
-        f" it: a load of {before:.0f} to {after:.0f}. *Processor time* is what the work itself took, which is what the"
-        f" clock shows on an idle machine where one thread works. With {known}."
+        f" it: a load of {before:.0f} to {after:.0f}. *Processor time* is what the work itself took, and on an"
+        f" idle machine, where it takes less, the clock shows no more where one thread works. With {known}."
     )
 
 

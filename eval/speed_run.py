@@ -16,7 +16,7 @@ from index.encode import Encoder
 from index.library import Index
 from index.split import context
 
-ENCODED = 64  # passages, three times over
+ENCODED = 32  # passages, three times over
 ADDED = 100  # files
 LEAST = 1_000  # passages of the smallest library
 
@@ -71,7 +71,7 @@ def measure(
         sizes.append(sizes[-1] * 10)
     asked = [case.question for case in read_cases(cases) if not case.history]
     asked = random.Random(1).sample(asked, min(questions, len(asked)))
-    found = growth.measure(out / "library.index", encoder, made_of, sizes, asked, tell)
+    found = growth.measure(out, encoder, made_of, sizes, asked, tell)
     engines = speed.lexical_engines(made_of, lexical) if lexical else []
     return Measured(encoding, adding, found, engines, (before, os.getloadavg()[0]))
 

@@ -3,6 +3,11 @@
 torch is imported only to compile; afterwards the compiled file is found in the user's cache by the digest of the
 weights it was made from, and checked against its own. A text longer than the encoder's window is encoded in several
 windows and averaged, so that nothing is ever cut off in silence.
+
+In float32. With int8 weights, and activations rounded as they come, a core that has AVX2 and no VNNI encodes 1.6 times
+as many passages; but a text's vector then depends on what is encoded beside it (alone and among eight: a cosine of
+0.995) and on the processor, where an index must be the same wherever it is made. OpenVINO was a fifth faster than
+onnxruntime in float32 at best, and slower in int8.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def test_a_library_is_the_same_each_time_and_sound(made_of, encoder, tmp_path):
 
 
 def test_one_size_is_measured_in_a_process_of_its_own(made_of, encoder, tmp_path):
-    (size,) = measure(tmp_path / "x.index", encoder, made_of, [20], QUESTIONS, repeats=0)
+    (size,) = measure(tmp_path, encoder, made_of, [20], QUESTIONS, repeats=0)
     assert size.passages == 20
     assert size.recall == size.same_answers == 1
     assert len(size.seen.ask.wall) == len(size.seen.stages) == len(QUESTIONS)
