@@ -36,6 +36,9 @@ def page(results: Results) -> str:
     if results.skipped:
         parts.append("## Left out\n")
         parts.append("\n".join(f"- {title}: {why}" for title, why in results.skipped.items()) + "\n")
+    if waiting := [title for trial, title in _TITLES.items() if trial not in results.settings]:
+        parts.append("## Not measured yet\n")
+        parts.append("\n".join(f"- {title}" for title in waiting) + "\n")
     return "\n".join(parts)
 
 
