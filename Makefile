@@ -3,6 +3,8 @@ PYTHON ?= python3
 PORT ?= 7860
 INDEX ?= corpus.index
 BIN := .venv/bin
+# What one process compiled the next one finds, even where the environment says otherwise.
+export PYTHONDONTWRITEBYTECODE :=
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
 
 .PHONY: setup serve test pytest lint browser gate trust audit sbom lock clean

@@ -45,7 +45,7 @@ def changes(quotes: Sequence[str], wanted: int, seed: int = 20) -> list[Pair]:
     """So many different claims, as evenly of each kind as can be, each a quote with one thing changed.
 
     >>> [pair.claim for pair in changes(["It got $5."], 1)]
-    ['It got $9.']
+    ['It got $2.']
     """
     chance = random.Random(seed)
     names = sorted({m.text for q in quotes for m in mentions(q) if m.text[0].isupper() and " " in m.text})
@@ -103,9 +103,9 @@ def changed(kind: str, text: str, chance: random.Random, names: Sequence[str]) -
                 return _put(text, place, chance.choice(_CURRENCIES[place[0]]))
         case "name":
             named = [m for m in mentions(text) if not any(month in m.text for month in _MONTHS)]
-            if named:
-                old = chance.choice(named)
-                other = chance.choice([n for n in names if not set(n.split()) & set(text.split())])
+            others = [n for n in names if not set(n.split()) & set(text.split())]
+            if named and others:
+                old, other = chance.choice(named), chance.choice(others)
                 return f"{text[: old.start]}{other}{text[old.end :]}"
         case "negation":
             places = list(_NEGATED.finditer(text))

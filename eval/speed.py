@@ -195,7 +195,7 @@ def cold(place: Path, repeats: int) -> list[Timing]:
             [pincite, command, _QUESTION, "--index", str(place), "--json"],
             check=True,
             capture_output=True,
-            env=dict(os.environ),
+            env=os.environ | {"PYTHONDONTWRITEBYTECODE": ""},  # who has asked before has compiled it
         )
 
     return [timed(command, [lambda command=command: call(command)] * repeats) for command in COMMANDS]  # type: ignore[misc]

@@ -26,6 +26,7 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
+from eval.ablation import GROUPS, unseen
 from eval.training import Example, TrainingSet, read
 from eval.trees import export, platt, sigmoid
 from index.library import Index, Retrieved
@@ -91,6 +92,7 @@ def main(data: Path, work: Path, questions: int) -> None:
             for which in [practice & (table.question % _READINGS == number)]
         },
         "left out": {name: _left_out(table, n) for n, name in enumerate(_SETS)},
+        "without": _ablation(_rows(table, practice)),
         "gain": dict(zip(NAMES, booster.feature_importance("gain").round().tolist(), strict=True)),
     }
     (_WEIGHTS / "scores.json").write_text(json.dumps(report, indent=1) + "\n")
@@ -218,6 +220,22 @@ def _fit(table: Table) -> Any:  # noqa: ANN401  LightGBM has no types
     # A few hundred questions on documents such as ours teach as much as thousands on paragraphs of an encyclopaedia.
     weight = np.where(table.data_set == _SETS.index("practice"), _PRACTICE_WEIGHT, 1.0)
     return lightgbm.train(settings, lightgbm.Dataset(table.signals, table.label, weight=weight), _TREES)
+
+
+def _ablation(practice: Table) -> dict[str, dict[str, float]]:
+    """Scores in a library, on documents not learned from, of trees over all signals and of trees without a group."""
+    library = practice.question % _READINGS == 0
+
+    def scores(without: Sequence[str]) -> dict[str, float]:
+        score = unseen(
+            lambda signals, which: _fit(_rows(practice._replace(signals=signals), which)),
+            practice.signals,
+            practice.document,
+            without,
+        )
+        return _scores(score[library], practice.label[library], practice.question[library])
+
+    return {name: scores(without) for name, without in {"nothing": (), **GROUPS}.items()}
 
 
 def _by_question(question: NDArray[np.int64]) -> Iterator[slice]:

@@ -174,6 +174,10 @@ class Llm:
                 if given_up.wait(pause):
                     return
                 wait *= 2
+            except RuntimeError:  # what a closed client raises: the caller left before this thread had begun
+                if not given_up.is_set():
+                    raise
+                return
 
     def _pieces(self, client: OpenAI, messages: Sequence[Message]) -> Iterator[str]:
         stream: Any = client.chat.completions.create(

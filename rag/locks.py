@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from index.models import Document
+from index.models import Document, Span
 from rag.claims import is_bait
 from rag.cues import DATE, MONEY, NUMBER, SUPERLATIVE, TOTAL, has_number
 from rag.models import Evidence
 from rag.question import Question
 from rag.scope import scope
 from rag.subject import speaks_of
+from rag.whose import another
 
 _ASIDE = 0.5
 LIKELY = 0.1  # the probability from which a sentence of another period tells that it is only the period that differs
+_SHOWN = 0.05  # the probability below which nothing is ever shown, nor looked at for whose sentence it is
 _NOTED = 50  # of the best sentences, those that are of another period are told in a note
 
 
@@ -32,7 +34,7 @@ def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[st
     strict = question.kind in ("amount", "total", "list", "count", "largest", "comparison")
     for place, e in enumerate(evidence):
         document = documents[e.document]
-        if barred(question, document, e):
+        if barred(question, document, e) or (e.probability >= _SHOWN and of_another(question, document, e)):
             continue
         scoped = scope(document).of(e.start, e.end)
         if scoped.agreement(question.periods, question.kind) != "contradicted":
@@ -63,6 +65,12 @@ def barred(question: Question, document: Document, e: Evidence) -> str | None:
     if not speaks_of(question.names, document):
         return f"its document does not name {' and '.join(question.names)}"
     return None
+
+
+def of_another(question: Question, document: Document, e: Evidence) -> str | None:
+    """Why a sentence is about something else than a question is; ``None`` where it may be about that."""
+    name = another(question, document, Span(e.start, e.end))
+    return f"it speaks of {name}, not of {' and '.join(question.names)}" if name else None
 
 
 def _is_heading(document: Document, start: int) -> bool:

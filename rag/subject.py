@@ -49,6 +49,11 @@ def lead(document: Document, length: int = 700) -> str:
     return "\n".join((_named(document), *_opening(document)))[:length]
 
 
+def beginning(document: Document) -> str:
+    """The words in which a document is named: its title, publisher and file name, and its first line."""
+    return f"{_named(document)} {next(iter(_opening(document)), '')[:_LEAD]}"
+
+
 def headings(document: Document, at: int) -> list[str]:
     """The headings that stand over a place, outermost first; a heading over itself, too."""
     path: list[tuple[int, str]] = []

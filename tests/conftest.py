@@ -8,6 +8,7 @@ import os
 import shutil
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from index.encode import Encoder, built_in
@@ -20,6 +21,8 @@ LONG = (
     "browser_writing cli engine routes durability damage stopping docs mutations report bounds server_load "
     "load_trials watch milvus fuzz"
 ).split()
+hypothesis.settings.register_profile("patient", deadline=None)  # no test depends on a clock
+hypothesis.settings.load_profile("patient")
 ROOT = Path(__file__).parents[1]
 SEEDS = ROOT.parent / "shared" / "seeds"
 

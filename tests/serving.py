@@ -10,7 +10,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ import uvicorn
 
 from index.library import Index
 from ui.accounts import Accounts
-from ui.connections import Impatient
+from ui.connections import Impatient, Server
 from ui.server import create_app
 from ui.settings import Settings
 from ui.state import State
@@ -81,9 +81,17 @@ def copied(folder: Path) -> Path:
 def served(index: Path, **settings: object) -> Iterator[str]:
     """A server over an index; gives its address, and stops at the end of the block."""
     app = create_app(Settings.model_validate({"index": index, "page": False, "reader": "similarity", **settings}))
+    with running(app, app.state.end) as url:
+        yield url
+
+
+@contextmanager
+def running(app: Any, end: Callable[[], object]) -> Iterator[str]:
+    """A server of an application; gives its address, and stops at the end of the block."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(
-            uvicorn.Config(app, http=Impatient, log_level="error", server_header=False, timeout_graceful_shutdown=5)
+        server = Server(
+            uvicorn.Config(app, http=Impatient, log_level="error", server_header=False, timeout_graceful_shutdown=5),
+            end,
         )
         thread = threading.Thread(target=server.run, args=([listening],))
         thread.start()

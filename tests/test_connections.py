@@ -1,15 +1,16 @@
 """Connections that are made to hold the server up, and requests that two readers would read in two ways."""
 
+import asyncio
 import json
 import socket
 import threading
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from time import sleep
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.serving import client, copied, served
+from tests.serving import client, copied, running, served
 from ui import connections, security
 from ui.service import Service
 
@@ -199,3 +200,22 @@ def test_who_leaves_takes_the_question_back(tmp_path, monkeypatch):
             sleep(0.05)
         go_on.set()
         assert http.get("/api/v1/conversations").json()["total"] == 0
+
+
+def test_what_never_ends_does_not_hold_up_a_server_that_is_told_to_stop(caplog):
+    over = asyncio.Event()
+
+    async def endless(scope, receive, send):
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"on and on", "more_body": True})
+            await over.wait()
+            await send({"type": "http.response.body", "body": b"over"})
+
+    with ExitStack() as reading:
+        with running(endless, over.set) as url:
+            raw = reading.enter_context(connected(url))
+            raw.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            said = raw.recv(65536)
+        assert b"over" in said + until_closed(raw)
+    assert "timeout graceful shutdown exceeded" not in caplog.text

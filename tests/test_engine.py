@@ -333,8 +333,8 @@ class OnLargeFolder(OnFolder):
 
 
 TestRandom, TestRandomLarge = OnFolder.TestCase, OnLargeFolder.TestCase
-TestRandom.settings = settings(max_examples=15, stateful_step_count=15, deadline=None)
-TestRandomLarge.settings = settings(max_examples=5, stateful_step_count=15, deadline=None)
+TestRandom.settings = settings(max_examples=15, stateful_step_count=15)
+TestRandomLarge.settings = settings(max_examples=5, stateful_step_count=15)
 
 
 def test_reading_goes_on_beside_writing(tmp_path):

@@ -206,7 +206,7 @@ def test_table_rows_may_be_the_same():
     assert loaded("Grantee,Amount\nAcme,5\nAcme,5\nAcme,5\n", "a.csv")[1] == {}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.lists(
         st.sampled_from([BODY, MORE, "News", "Views: 3", "Tags: a", "- item", "One. One. One. Two.", "Short"]),

@@ -313,7 +313,7 @@ def test_normalising_twice_changes_nothing(text):
     assert unicodedata.is_normalized("NFC", once)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.one_of(

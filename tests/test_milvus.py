@@ -46,7 +46,7 @@ def test_random_changes_leave_what_a_dictionary_holds(lite):
     OnLite.lite = lite
     from hypothesis.stateful import run_state_machine_as_test
 
-    run_state_machine_as_test(OnLite, settings=settings(max_examples=5, stateful_step_count=10, deadline=None))
+    run_state_machine_as_test(OnLite, settings=settings(max_examples=5, stateful_step_count=10))
 
 
 class TestAddress:

@@ -6,12 +6,13 @@ import time
 import pytest
 
 from index import milvus_server
-from index.errors import StoreError
+from index.errors import StoreError, UsageError
 from index.library import Index
 from index.milvus_server import TOKEN
 from tests.agreement import compare, questions
 from tests.engines import Lite
 from tests.prompt import apart, here
+from tests.serving import TEXTS, client, served
 
 
 @pytest.fixture
@@ -102,3 +103,22 @@ def test_a_library_in_milvus_answers_as_a_folder_does(lite, encoder, demo_copy):
     assert found.dense == found.questions
     assert found.answers >= found.questions - 1, found
     assert found.shared > 0.95, found
+
+
+def test_a_server_over_a_library_in_milvus_keeps_its_state_in_a_folder(lite, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    address = lite.address("served")
+    with pytest.raises(UsageError, match=r"milvus://127.+ has no place for accounts .+ PINCITE_STATE"), served(address):
+        pass
+    with served(address, state=tmp_path / "state") as url, client(url) as http:
+        added = http.post("/api/v1/documents", files={"file": ("bees.txt", TEXTS["bees.txt"].encode())}).json()
+        assert [one["outcome"] for one in added] == ["added"]
+        turn = http.post("/api/v1/ask", json={"question": "How much did the Hollow Oak Trust give?"}).json()
+        cited = turn["citations"][0]
+        text = http.get(f"/api/v1/documents/{cited['document']}/text").text
+        assert text[cited["start"] : cited["end"]] == cited["quote"]
+        assert http.get("/api/v1/conversations").json()["total"] == 1
+        assert http.delete(f"/api/v1/documents/{added[0]['document']}").status_code == 204
+        assert http.get("/api/v1/documents").json()["items"] == []
+    assert (tmp_path / "state" / "state.sqlite").exists()
+    assert not list(tmp_path.glob("milvus*"))

@@ -9,8 +9,9 @@ from eval.collection import Collection
 from eval.mutations import CHANGES, GUISES, changes, guises
 from eval.peers import inputs, page, results
 from eval.peers.client import Variant, Worker, found
-from eval.peers.environments import PEERS, Peer, python_of, setup
+from eval.peers.environments import python_of, setup
 from eval.peers.results import Cell, Results, Row
+from eval.peers.trials import Bench
 from index.encode import Encoder
 from index.errors import UsageError
 from rag.verify import missing
@@ -47,6 +48,20 @@ def test_this_product_answers_over_the_protocol(tmp_path):
     assert reply.peak_mb >= reply.now_mb > 1
 
 
+def test_a_system_that_cannot_run_is_left_out_loudly_and_the_others_are_measured(tmp_path):
+    told: list[str] = []
+    variants = [Variant(name, hybrid=False) for name in ("txtai", "pincite")]
+    bench = Bench(variants, tmp_path, SMALL, Results(), told.append)
+    bench.adding(documents=2, chunk=1)
+    assert "python -m eval.peers setup txtai" in bench.results.skipped["txtai"]
+    assert any(line.startswith("LEFT OUT: txtai") for line in told)
+    assert [set(row.cells) for row in bench.results.rows] == [{"pincite, vectors only"}] * 4
+    *took, same = (row.cells["pincite, vectors only"].value for row in bench.results.rows)
+    assert all(took)
+    assert same == 1
+    assert "2 passages of 2 documents" in bench.results.settings["adding"][0]
+
+
 def test_a_passage_put_together_holds_its_sentences():
     document, passages = inputs._together("a.txt", [["One bird sings.", "w1"], ["Two wheels turn.", "w2"]])
     assert [document.text[p.start : p.end] for p in passages] == ["One bird sings. w1", "Two wheels turn. w2"]
@@ -68,14 +83,11 @@ def test_vectors_that_are_given_are_unit_rows(tmp_path):
     assert np.linalg.norm(np.load(made.chunks[0].vectors), axis=1) == pytest.approx(1, abs=1e-5)
 
 
-def test_an_environment_that_is_not_there_is_told(tmp_path, monkeypatch):
+def test_an_environment_that_is_not_there_is_told(tmp_path):
     with pytest.raises(UsageError, match=r"python -m eval\.peers setup txtai"):
         python_of("txtai", tmp_path)
     with pytest.raises(UsageError, match="there is no peer 'nobody'"):
         setup("nobody", tmp_path)
-    monkeypatch.setitem(PEERS, "future", Peer("Future", ("future",), "python9.99"))
-    with pytest.raises(UsageError, match=r"needs python9\.99, which is not here"):
-        setup("future", tmp_path)
 
 
 def test_the_best_is_bold_whoever_it_is():
@@ -88,7 +100,8 @@ def test_the_best_is_bold_whoever_it_is():
 
 def test_a_trial_replaces_its_own_rows_and_a_system_that_runs_is_no_longer_left_out(tmp_path):
     row = Row(trial="cold", measure="a search", better="less", cells={"pincite": Cell(value=1.0)})
-    first = Results().with_trial("cold", [row, row], ["once"]).with_trial("large", [row], ["many"])
+    other = row.model_copy(update={"trial": "large"})
+    first = Results().with_trial("cold", [row, row], ["once"]).with_trial("large", [other], ["many"])
     again = first.with_trial("cold", [row], ["twice"]).with_skipped("txtai", "it is not installed")
     assert len(again.rows) == 2
     results.write(again, tmp_path / "peers.json")

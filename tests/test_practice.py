@@ -3,30 +3,33 @@
 import runpy
 from pathlib import Path
 
+import pytest
+
 from eval.bench import read_documents
 from eval.cases import read_cases
 
 SAID = ("invent", "made up", "made-up", "make-believe", "imagined", "fiction", "for practice only", "вымыш", "придуман")
 ROOT = Path(__file__).parents[1] / "corpus"
+SETS = ("practice", "subjects")
 
 
-def test_the_cases_are_what_their_questions_pin() -> None:
+@pytest.mark.parametrize("name", SETS)
+def test_the_cases_are_what_their_questions_pin(name: str) -> None:
     pin = runpy.run_path(str(ROOT / "practice" / "pin.py"))
-    assert list(pin["cases"](read_documents(ROOT / "practice" / "documents"))) == read_cases(
-        ROOT / "practice" / "cases.jsonl"
-    )
+    folder = ROOT / name
+    assert list(pin["cases"](folder, read_documents(folder / "documents"))) == read_cases(folder / "cases.jsonl")
 
 
 def test_no_question_is_also_a_scored_one() -> None:
-    practice, scored = (
-        {case.question.casefold() for case in read_cases(ROOT / name)}
-        for name in ("practice/cases.jsonl", "cases.jsonl")
+    scored, *practice = (
+        {case.question.casefold() for case in read_cases(ROOT / name / "cases.jsonl")} for name in ("", *SETS)
     )
-    assert practice
-    assert not practice & scored
+    assert all(practice)
+    assert not scored & set().union(*practice)
 
 
-def test_every_document_says_that_it_is_invented() -> None:
-    for source, document in read_documents(ROOT / "practice" / "documents").items():
+@pytest.mark.parametrize("name", SETS)
+def test_every_document_says_that_it_is_invented(name: str) -> None:
+    for source, document in read_documents(ROOT / name / "documents").items():
         words = document.text.casefold()
         assert any(word in words for word in SAID), source

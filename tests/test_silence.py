@@ -7,7 +7,6 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import roc_auc_score
 
 from eval.silence import (
     Outcome,
@@ -107,6 +106,8 @@ def test_a_perfect_order_leaves_nothing_to_save(run: list[Outcome]) -> None:
 
 @given(outcomes)
 def test_the_area_under_the_roc_against_another_implementation(run: list[Outcome]) -> None:
+    from sklearn.metrics import roc_auc_score  # a second that only this test pays
+
     ours = answerability_auc(rows(run))
     labels = [each.answerable for each in run]
     if len(set(labels)) < 2:

@@ -41,7 +41,7 @@ def test_abbreviations_amounts_and_wrapped_lines_do_not_end_a_sentence():
     assert said("A line\nthat goes on.\nAnother one.") == ["A line\nthat goes on.", "Another one."]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(st.characters(codec="utf-8"), max_size=600), st.sampled_from(["en", "ru", "zh", "xx", None]))
 def test_any_text_gives_slices(text, language):
     for start, end in sentences(text, 0, len(text), language):
@@ -49,7 +49,7 @@ def test_any_text_gives_slices(text, language):
         assert text[start:end] == text[start:end].strip()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.sampled_from([*TEXTS.values(), "# Heading", "word " * 400, "x" * 3000]), min_size=1, max_size=8))
 def test_passages_are_slices_that_hold_every_sentence(parts):
     made = document("\n\n".join(parts))

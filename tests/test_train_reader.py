@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from eval import train_reader
+from eval.ablation import GROUPS, unseen
 from eval.trees import export, platt, sigmoid
 from rag.learned import Trained
 from rag.signals import NAMES, RISING
@@ -58,3 +59,26 @@ def test_platt_scaling_of_rare_and_well_told_labels_does_not_run_away():
     slope, offset = platt(raw, label)
     assert 0.5 < slope < 5
     assert sigmoid(slope * raw + offset).mean() == pytest.approx(label.mean(), rel=1e-3)
+
+
+def test_every_signal_is_in_one_group_of_the_ablation():
+    assert sorted(name for group in GROUPS.values() for name in group) == sorted(NAMES)
+
+
+def test_the_ablation_judges_each_document_by_what_has_not_learned_from_it_and_hides_the_signals():
+    signals = np.ones((40, len(NAMES)), np.float32)
+    document = np.repeat(np.arange(10), 4)
+    learned = []
+
+    class Sum:  # trees over so little would all be one leaf
+        def __init__(self, told, which):
+            assert np.isnan(told[:, 0]).all()
+            learned.append(set(document[which]))
+
+        def predict(self, told):
+            return np.nansum(told, axis=1) + len(learned)
+
+    score = unseen(Sum, signals, document, NAMES[:1])
+    for fold, seen in enumerate(learned):
+        judged = {d for d, s in zip(document, score, strict=True) if s == len(NAMES) - 1 + fold + 1}
+        assert judged == set(range(10)) - seen

@@ -12,9 +12,9 @@ from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
 from index.errors import StoreError
+from tests.prompt import here as pincite
 from tests.serving import PASSWORD, TEXTS, Site, accounts, client, copied, served
 from tests.stub_model import serving
-from tests.test_cli import pincite
 from ui.audit import Audit
 from ui.cli import cli
 from ui.models import Caller

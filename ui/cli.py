@@ -69,7 +69,7 @@ def add(paths: tuple[Path, ...], folder: Path | None, ray: str | None, as_json: 
     workers = Cluster(ray) if ray else Processes()
     outcomes: Counter[str] = Counter()
     opened, bar = _opened(folder, make=True), _progress("Adding", quiet=as_json)
-    with opened as index, from_the_shell(_place(folder)) as note, bar as (started, advance):
+    with opened as index, from_the_shell(_kept(folder)) as note, bar as (started, advance):
         for added in index.add_each(paths, started, workers):
             outcomes[added.outcome] += 1
             if added.outcome in ("added", "updated", "duplicate"):
@@ -88,7 +88,7 @@ def add(paths: tuple[Path, ...], folder: Path | None, ray: str | None, as_json: 
 @json_option
 def remove(document: str, folder: Path | None, as_json: bool) -> None:
     """Remove a document, named by its id or source."""
-    with _opened(folder) as index, from_the_shell(_place(folder)) as note:
+    with _opened(folder) as index, from_the_shell(_kept(folder)) as note:
         removed = index.remove(document)
         note("remove", removed.source, removed.id)
     click.echo(
@@ -265,6 +265,14 @@ def _place(folder: Path | None) -> Path:
     from ui.settings import load
 
     return load(index=folder).index
+
+
+def _kept(folder: Path | None) -> Path:
+    """The folder where a server over the same index would keep its state."""
+    from ui.settings import load
+
+    settings = load(index=folder)
+    return settings.state or settings.index
 
 
 @contextmanager

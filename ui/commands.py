@@ -50,7 +50,7 @@ def run(settings: Any) -> None:  # noqa: ANN401  Settings, imported only by who 
 
     import uvicorn
 
-    from ui.connections import Impatient
+    from ui.connections import Impatient, Server
     from ui.memory import keep_little
     from ui.server import create_app
     from ui.watch import to_standard_error
@@ -80,7 +80,7 @@ def run(settings: Any) -> None:  # noqa: ANN401  Settings, imported only by who 
         app.state.service.open()  # here, so that an index that cannot be used is told in one line
         click.echo(f"pincite on http://{host}:{listening.getsockname()[1]}", err=True)
         to_standard_error(settings.log_content)
-        uvicorn.Server(config).run([listening])
+        Server(config, app.state.end).run([listening])
 
 
 @click.command()
@@ -126,7 +126,7 @@ def _state(folder: Path | None) -> Iterator[State]:
     from ui.settings import load
     from ui.state import State
 
-    state = State(load(index=folder).index)
+    state = State(load(index=folder).keeps)
     try:
         yield state
     finally:

@@ -7,13 +7,30 @@ uvicorn closes an idle connection, but lets one that has begun take any time. Wh
 from __future__ import annotations
 
 import asyncio
+import socket
+from collections.abc import Callable
 
 import h11
+import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEADERS = 10.0  # seconds that a request's line and headers may take, from the first byte or from the connection
 UNREAD = 30.0  # seconds after which it is looked at whether a client reads
 SLOWEST = 1000.0  # bytes a second that a body must come with, and an answer be read with
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which ends the connections that never end by themselves as soon as it is told to stop."""
+
+    def __init__(self, config: uvicorn.Config, end: Callable[[], object]) -> None:
+        """A server of the application in ``config``; ``end`` ends such connections."""
+        super().__init__(config)
+        self._end = end
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish what has begun; without `end`, an open page would be waited for until patience ends."""
+        self._end()
+        await super().shutdown(sockets)
 
 
 class Impatient(H11Protocol):

@@ -49,7 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
     """The application. The index is opened when it starts, once, and closed when it stops.
 
     Raises:
-        UsageError: it could be reached from elsewhere, and there are no accounts.
+        UsageError: it could be reached from elsewhere, and there are no accounts; or they have no place.
     """
     check_reach(settings)
     service = Service(settings)
@@ -75,6 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
+    app.state.end = lambda: None  # ends the connections that a page keeps open
     app.add_middleware(Guard, service=service, settings=settings)
     problems.install(app)
     _health(app, service)
@@ -89,6 +90,7 @@ def create_app(settings: Settings) -> FastAPI:
 
         chat.mount(app, service)
         mounted = cast(Mount, app.router.routes.pop())
+        app.state.end = cast(Any, mounted.app).stop_event.set
         app.router.routes.append(_Used(mounted.path, app=mounted.app))
     return app
 
@@ -136,7 +138,7 @@ def check_reach(settings: Settings) -> None:
 
     if settings.is_local:
         return
-    state = State(settings.index)
+    state = State(settings.keeps)
     try:
         if not Accounts(state).exist():
             raise UsageError(

@@ -51,7 +51,12 @@ class Service:
     """
 
     def __init__(self, settings: Settings) -> None:
-        """A service that is not open yet, so that the routes over it can be made."""
+        """A service that is not open yet, so that the routes over it can be made.
+
+        Raises:
+            UsageError: there is no folder for its database.
+        """
+        self._keeps = settings.keeps
         self.cookie_seconds = int(settings.session_days * 24 * 3600)
         self._settings = settings
         self._rates = Rates(settings.ask_rate)
@@ -74,7 +79,7 @@ class Service:
         self._assistant = rag.open(self._settings.index, self._settings.reader, self._settings.llm)
         index = self._assistant.index
         index.engine.follow()
-        self._state = State(self._settings.index)
+        self._state = State(self._keeps)
         self.accounts = Accounts(self._state, self._settings.session_days)
         self.audit = Audit(self._state)
         self._talks = Talks(self._state)

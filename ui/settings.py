@@ -21,6 +21,7 @@ from pydantic_settings import (
 
 from index.errors import UsageError
 from index.milvus_server import TOKEN as MILVUS_TOKEN
+from index.milvus_server import Address, is_address
 from rag.llm import LlmSettings
 
 FILE = "pincite.toml"
@@ -31,6 +32,8 @@ class Settings(BaseSettings):
     """What the commands and the server are started with. Load it with `load`, which gives readable errors.
 
     Attributes:
+        index: the folder of the index, or the address of a library in Milvus.
+        state: the folder of accounts, conversations and the audit log; that of the index if left out.
         reader: which reader proposes evidence; the best one if left out.
         host, port: the address to listen on; port 0 takes a free one.
         page: whether the browser page is served beside the API.
@@ -49,6 +52,7 @@ class Settings(BaseSettings):
     )
 
     index: Path = Path("pincite.index")
+    state: Path | None = None
     reader: str | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=7860, ge=0, le=65535)
@@ -81,6 +85,22 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Flags, environment, file; nothing else is read."""
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(FILE))
+
+    @property
+    def keeps(self) -> Path:
+        """The folder of accounts, conversations and the audit log.
+
+        Raises:
+            UsageError: the library is in Milvus, which has no place for them, and no folder was named.
+        """
+        if self.state:
+            return self.state
+        if is_address(self.index):
+            raise UsageError(
+                f"{Address.parse(str(self.index))} has no place for accounts and conversations: name a folder of this "
+                "machine for them with PINCITE_STATE, or `state` in pincite.toml"
+            )
+        return self.index
 
     @property
     def is_local(self) -> bool:

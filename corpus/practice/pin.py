@@ -1,4 +1,6 @@
-"""Pin the practice questions to their documents: ``python corpus/practice/pin.py`` writes `cases.jsonl` beside it.
+"""Pin practice questions to their documents: ``python corpus/practice/pin.py [FOLDER]`` writes `cases.jsonl` there.
+
+The folder is that of this file, or another of the same layout.
 
 A quote in `questions/*.toml` is widened to the whole sentence or table row in which it stands, as documents are loaded.
 A quote of a table is a line of it, or a cell that no other row has.
@@ -23,13 +25,13 @@ from index.split import sentences
 HERE = Path(__file__).parent
 
 
-def cases(documents: dict[str, Document]) -> Iterable[Case]:
+def cases(folder: Path, documents: dict[str, Document]) -> Iterable[Case]:
     """The cases of all question files.
 
     Raises:
         UsageError: a quote is absent, or stands more than once.
     """
-    for path in sorted((HERE / "questions").glob("*.toml")):
+    for path in sorted((folder / "questions").glob("*.toml")):
         asked = tomllib.loads(path.read_text(encoding="utf-8"))
         document = documents[f"documents/{asked['source']}"]
         for number, question in enumerate(asked["question"], start=1):
@@ -94,6 +96,7 @@ def _holds(row: str, cells: Iterable[str]) -> bool:
 
 
 if __name__ == "__main__":
-    found = list(cases(read_documents(HERE / "documents")))
-    write_cases(HERE / "cases.jsonl", found)
+    folder = Path(sys.argv[1]) if sys.argv[1:] else HERE
+    found = list(cases(folder, read_documents(folder / "documents")))
+    write_cases(folder / "cases.jsonl", found)
     sys.stdout.write(f"{len(found)} cases, {sum(case.answerable for case in found)} answerable\n")

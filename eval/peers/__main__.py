@@ -9,7 +9,7 @@ import click
 
 from eval.peers import page, results
 from eval.peers.client import Variant
-from eval.peers.environments import OURS, PEERS, setup
+from eval.peers.environments import LEFT_OUT, OURS, PEERS, setup
 from index.errors import PinciteError, UsageError
 
 _PATH = click.Path(path_type=Path)
@@ -33,6 +33,9 @@ def main() -> None:
 def set_up(names: tuple[str, ...], work: Path, path: Path) -> None:
     """Make the environments of peers, of all where none is named; one that cannot be made is told and left out."""
     kept = results.read(path)
+    for title, why in LEFT_OUT.items():
+        click.echo(f"LEFT OUT: {title}: {why}", err=True)
+        kept = kept.with_skipped(title, why)
     for name in names or PEERS:
         click.echo(f"installing {name}", err=True)
         try:
@@ -66,6 +69,7 @@ def run(
     passages: int,
 ) -> None:
     """Measure, all TRIALS where none is named, and write the results and the page."""
+    from eval.collection import scifact
     from eval.peers.quotes import measure
     from eval.peers.trials import Bench
 
@@ -73,7 +77,8 @@ def run(
     names = only or (OURS, *(name for name in PEERS if name != "verbatim"))
     variants = [Variant(name, hybrid=False) for name in names]
     variants += [Variant(name, hybrid=True) for name in names if name == OURS or name in _HYBRID]
-    bench = Bench(variants, work, data, results.read(path), lambda text: click.echo(text, err=True))
+    collection = scifact(data / "beir_scifact")
+    bench = Bench(variants, work, collection, results.read(path), lambda text: click.echo(text, err=True))
     for trial in trials or _TRIALS:
         match trial:
             case "quotes":

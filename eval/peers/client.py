@@ -21,6 +21,7 @@ _QUIET = {
     "ANONYMIZED_TELEMETRY": "False",
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
     "TOKENIZERS_PARALLELISM": "false",
+    "PYTHONDONTWRITEBYTECODE": "",  # a system that is installed has been compiled
 }
 
 

@@ -7,12 +7,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import perf_counter
 
 from eval.bench import documents_of
-from eval.collection import Collection, scifact
+from eval.collection import Collection
 from eval.peers.client import Reply, Variant, Worker, found
 from eval.peers.environments import OURS
 from eval.peers.inputs import Inputs, first_of, recombined, whole
@@ -28,7 +28,7 @@ _DEPTH = 200  # passages, of which the first 100 documents are taken
 _K = 10
 _QUERIES = 100
 _BATCH = 20  # queries that one system is asked before the next one's turn
-_COLD = 7
+_COLD = 5
 _QUESTION = "Does vitamin D deficiency raise the risk of multiple sclerosis?"
 
 
@@ -39,29 +39,33 @@ class Bench:
         results: of this run and of those before it.
     """
 
-    def __init__(self, variants: Sequence[Variant], work: Path, data: Path, results: Results, tell: Tell) -> None:
+    def __init__(
+        self, variants: Sequence[Variant], work: Path, collection: Collection, results: Results, tell: Tell
+    ) -> None:
         self.results = results
         self._variants = list(variants)
         self._work = work
-        self._data = data
+        self._collection = collection
         self._tell = tell
 
     def adding(self, documents: int, chunk: int) -> None:
         """Each system encodes and stores the same documents, a chunk in turn, so that all meet the same load."""
-        inputs = first_of(self._collection(), self._work / "inputs" / "adding", most=documents, chunk=chunk)
+        inputs = first_of(self._collection, self._work / "inputs" / "adding", most=documents, chunk=chunk)
         batches = self._batches(inputs)
         spent: dict[str, list[Reply]] = {}
         first: dict[str, dict[str, list[str]]] = {}
         with ExitStack() as stack:
             workers = self._started(stack, [v for v in self._variants if not v.hybrid], "adding", fresh=True)
+
             for number, files in enumerate(inputs.chunks, start=1):
-                for worker in self._turns(workers, f"chunk {number} of {len(inputs.chunks)}"):
-                    reply = worker.ask({"do": "add", **files.command(given=False)})
-                    spent.setdefault(worker.variant.title, []).append(reply)
-            for worker in self._turns(workers, "saving"):
-                title = worker.variant.title
-                spent[title].append(worker.ask({"do": "save"}))
-                first[title] = self._search(worker, batches, _K)[1]
+                for worker in list(workers):
+                    with self._turn(workers, worker, f"chunk {number} of {len(inputs.chunks)}"):
+                        reply = worker.ask({"do": "add", **files.command(given=False)})
+                        spent.setdefault(worker.variant.title, []).append(reply)
+            for worker in list(workers):
+                with self._turn(workers, worker, "saving"):
+                    spent[worker.variant.title].append(worker.ask({"do": "save"}))
+                    first[worker.variant.title] = self._search(worker, batches, _K)[1]
         titles = [worker.variant.title for worker in workers]
         ours = first.get(Variant(OURS, hybrid=False).title, {})
         rows = [
@@ -74,29 +78,23 @@ class Bench:
         ]
         if ours:
             same = {t: Cell(value=_shared(first[t], ours), n=len(ours)) for t in titles}
-            rows.append(
-                Row(trial="adding", measure="adding: first ten as ours, own vectors", better="more", cells=same)
-            )
+            rows.append(Row(trial="adding", measure="adding: share of our first ten found", better="more", cells=same))
         told = f"{len(inputs.documents):,} passages of {len(set(inputs.documents.values())):,} documents of SciFact"
         self._keep("adding", rows, [f"{told}, {chunk} documents in turn; each system encodes them itself"])
 
     def scifact(self) -> None:
         """Retrieval on the whole of SciFact, with vectors that are given, and warm search there."""
-        collection = self._collection()
-        inputs = whole(collection, self._work / "inputs" / "scifact")
-        names = self._names(collection)
+        inputs = whole(self._collection, self._work / "inputs" / "scifact")
+        names = self._names()
         cells: dict[str, dict[str, Cell]] = {"nDCG@10": {}, "R@100": {}}
         with ExitStack() as stack:
             workers = self._filled(stack, inputs, self._variants, "scifact")
-            for worker in self._turns(workers, "retrieval"):
-                _, ranked = self._search(worker, [inputs.queries], _DEPTH)
-                run = _documents(ranked, inputs, names)
-                for measure, values in per_query(collection.qrels, run).items():
-                    if measure in cells:
-                        numbers = list(values.values())
-                        low, high = bootstrap(numbers, [1] * len(numbers)) or (None, None)
-                        mean = sum(numbers) / len(numbers)
-                        cells[measure][worker.variant.title] = Cell(value=mean, low=low, high=high, n=len(numbers))
+            for worker in list(workers):
+                with self._turn(workers, worker, "retrieval"):
+                    _, ranked = self._search(worker, [inputs.queries], _DEPTH)
+                    values = per_query(self._collection.qrels, _documents(ranked, inputs, names))
+                    for measure, of in cells.items():
+                        of[worker.variant.title] = _mean(list(values[measure].values()))
             rows = [
                 Row(trial="scifact", measure=f"SciFact: {measure}", better="more", cells=of)
                 for measure, of in cells.items()
@@ -108,7 +106,7 @@ class Bench:
     def large(self, count: int) -> None:
         """Warm search among many passages, with vectors that are given."""
         folder = self._work / "inputs" / "large"
-        inputs = recombined(self._collection(), folder, count=count, queries=_QUERIES, encoder=Encoder())
+        inputs = recombined(self._collection, folder, count=count, queries=_QUERIES, encoder=Encoder())
         variants = [variant for variant in self._variants if not variant.hybrid or variant.system == OURS]
         with ExitStack() as stack:
             workers = self._filled(stack, inputs, variants, "large")
@@ -158,34 +156,39 @@ class Bench:
         times: dict[str, list[float]] = {}
         cpu: dict[str, list[float]] = {}
         memory = {}
-        for worker in self._turns(workers, "first search"):
-            self._search(worker, batches[:1], _K)
-        for batch in batches:
-            for worker in self._turns(workers, "warm search"):
-                reply, _ = self._search(worker, [batch], _K)
-                times.setdefault(worker.variant.title, []).extend(reply.times_ms)
-                cpu.setdefault(worker.variant.title, []).extend(reply.cpu_ms)
-                memory[worker.variant.title] = Cell(value=reply.now_mb)
-        late = {title: Cell(value=percentile(values, 95), n=len(values)) for title, values in times.items()}
+        for number, batch in enumerate([batches[0], *batches]):
+            for worker in list(workers):
+                with self._turn(workers, worker, f"warm search, {number} of {len(batches)}"):
+                    reply, _ = self._search(worker, [batch], _K)
+                    if number:  # the first round warms up
+                        times.setdefault(worker.variant.title, []).extend(reply.times_ms)
+                        cpu.setdefault(worker.variant.title, []).extend(reply.cpu_ms)
+                        memory[worker.variant.title] = Cell(value=reply.now_mb)
+        titles = [worker.variant.title for worker in workers]
+        late = {title: Cell(value=percentile(times[title], 95), n=len(times[title])) for title in titles}
         return [
             Row(trial=trial, measure=f"{name}: {measure}", unit=unit, better="less", cells=of)
             for measure, unit, of in (
-                ("warm search, p50", "ms", {title: middle(values) for title, values in times.items()}),
+                ("warm search, p50", "ms", {title: middle(times[title]) for title in titles}),
                 ("warm search, p95", "ms", late),
-                ("warm search on processors, p50", "ms", {title: middle(values) for title, values in cpu.items()}),
-                ("memory, open and searched", "MB", memory),
+                ("warm search on processors, p50", "ms", {title: middle(cpu[title]) for title in titles}),
+                ("memory, open and searched", "MB", {title: memory[title] for title in titles}),
             )
         ]
 
     def _filled(self, stack: ExitStack, inputs: Inputs, variants: Sequence[Variant], trial: str) -> list[Worker]:
         """Each system with an index of these inputs, which another process made before."""
+        made = set()
         for variant in {_folder(variant): variant for variant in variants}.values():
             with ExitStack() as making:
-                for worker in self._turns(self._started(making, [variant], trial, fresh=True), "adding what is given"):
-                    for files in inputs.chunks:
-                        worker.ask({"do": "add", **files.command(given=True)})
-                    worker.ask({"do": "save"})
-        return self._started(stack, variants, trial, fresh=False)
+                started = self._started(making, [variant], trial, fresh=True)
+                for worker in list(started):
+                    with self._turn(started, worker, "adding what is given"):
+                        for files in inputs.chunks:
+                            worker.ask({"do": "add", **files.command(given=True)})
+                        worker.ask({"do": "save"})
+                        made.add(_folder(variant))
+        return self._started(stack, [v for v in variants if _folder(v) in made], trial, fresh=False)
 
     def _started(self, stack: ExitStack, variants: Sequence[Variant], trial: str, *, fresh: bool) -> list[Worker]:
         """The systems that can be opened; why another cannot is told."""
@@ -204,11 +207,15 @@ class Bench:
             workers.append(worker)
         return workers
 
-    def _turns(self, workers: list[Worker], what: str) -> Iterator[Worker]:
-        """Each system in turn, told."""
-        for worker in workers:
-            self._tell(f"{worker.variant.title}: {what}")
-            yield worker
+    @contextmanager
+    def _turn(self, workers: list[Worker], worker: Worker, what: str) -> Iterator[None]:
+        """A system's turn; one that fails in it takes no further part, and why is told."""
+        self._tell(f"{worker.variant.title}: {what}")
+        try:
+            yield
+        except UsageError as error:
+            self._skip(worker.variant, error)
+            workers.remove(worker)
 
     def _search(self, worker: Worker, queries: Sequence[Path], k: int) -> tuple[Reply, dict[str, list[str]]]:
         """Ask a system all queries of some files: the last reply, and what was found."""
@@ -228,11 +235,9 @@ class Bench:
             files[-1].write_text("".join(lines[at : at + _BATCH]), encoding="utf-8")
         return files
 
-    def _collection(self) -> Collection:
-        return scifact(self._data / "beir_scifact")
-
-    def _names(self, collection: Collection) -> dict[str, list[str]]:
-        documents, names = documents_of(collection)
+    def _names(self) -> dict[str, list[str]]:
+        """The names in the collection that each document's id stands for."""
+        documents, names = documents_of(self._collection)
         return {document.id: names[document.source] for document in documents}
 
     def _skip(self, variant: Variant, error: UsageError) -> None:
@@ -248,6 +253,12 @@ class Bench:
 def _folder(variant: Variant) -> str:
     """The folder of a system's index; this product has one for both kinds of search."""
     return variant.system + ("-hybrid" if variant.hybrid and variant.system != OURS else "")
+
+
+def _mean(values: Sequence[float]) -> Cell:
+    """The mean with its 95% interval."""
+    low, high = bootstrap(values, [1] * len(values)) or (None, None)
+    return Cell(value=sum(values) / len(values), low=low, high=high, n=len(values))
 
 
 def _shared(first: dict[str, list[str]], second: dict[str, list[str]]) -> float:

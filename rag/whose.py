@@ -1,0 +1,165 @@
+"""Whose sentence it is: of the thing that a question names, or of another one that stands in its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from index.models import Document, Span
+from index.split import sentences
+from index.terms import term, terms
+from rag.kept import per_document
+from rag.names import Mention, acronym, is_kind, key, mentions
+from rag.question import Question
+from rag.rows import known_as
+from rag.subject import beginning, headings
+
+_BACK = 4  # sentences of one paragraph over which a subject goes on to hold
+_OPENS = re.compile(
+    r"^\W*(?:(?:in|on|since|at|after|before|during|unlike|в|с|на|по)\b[^,.;]{0,30},?\s+)?"
+    r"(?:the|an?)?\s*(?:\w+\s+[\"“«„]|[\"“«„(])?$",
+    re.IGNORECASE,
+)
+_FIRST = re.compile(r"([^\W\d_]+)(?=['’]s?\s|\s+[^\W\d_A-ZА-ЯЁ]|,)")
+_SPEECH = re.compile(r"\W{0,2}[\"“«„][^\"”»“]*[,.!?…][\"”»“]")
+_LOWER = re.compile(r"(?<!\w)[a-zа-яё]+(?!\w)")
+_BESIDE = 1  # words that a heading may have beside the name of what is told below it
+_ANSWERS = ("list", "largest", "comparison", "total")  # a name that a sentence begins with may be what is asked for
+
+_NO_NAME = frozenset(
+    """mr mrs ms dr january february march april may june july august september october november december monday tuesday
+    wednesday thursday friday saturday sunday last next jan feb mar apr jun jul aug sep sept oct nov dec""".split()
+)
+
+
+def another(question: Question, document: Document, place: Span) -> str | None:
+    """The name of which a sentence speaks in place of what a question names; ``None`` where it may be of that.
+
+    A document that speaks of several things by turns speaks of one at a time: of the name that a sentence begins with,
+    or else one before it in its paragraph, or else a heading over it. Where what the question names has a turn of its
+    own, a sentence in the turn of another is not of it. What the title or a heading over the sentence names holds for
+    all that stands below.
+    """
+    wanted = [name for name in question.names if _core(name)]
+    if question.kind in _ANSWERS or not wanted:
+        return None
+    text = document.text[place.start : place.end]
+    if any(_told(name, text, document) for name in wanted):
+        return None
+    over = _above(document).union(*map(terms, headings(document, place.start)))
+    if any(_core(name) <= over for name in wanted) or not any(_has_turn(name, document) for name in wanted):
+        return None
+    holder = _holder(wanted, document, place)
+    if holder is None:
+        return None
+    own = holder.text in text  # then it may be the answer to who, or someone who speaks for what is asked about
+    if own and not holder.organisation and (question.kind == "person" or any(map(_is_group, wanted))):
+        return None
+    return holder.text
+
+
+def _is_group(name: str) -> bool:
+    return any(map(is_kind, name.split()))
+
+
+def _holder(wanted: Sequence[str], document: Document, place: Span) -> Mention | None:
+    """Of whom a sentence speaks, where that is none of those that are wanted."""
+    for span in [place, *reversed(_before(document, place)[-_BACK:])]:
+        text = document.text[span.start : span.end]
+        if any(_told(name, text, document) for name in wanted):
+            return None
+        if (subject := _subject(text, document)) is not None:
+            return subject
+    over = headings(document, place.start)[-1:]
+    return _turn(over[0], document) if over else None
+
+
+def _has_turn(name: str, document: Document) -> bool:
+    """Whether some sentence or heading of a document begins with a name, or with half of its words."""
+    core = _core(name)
+    return any(2 * len(core & turn) >= min(len(core), len(turn)) for turn in _turns(document))
+
+
+@per_document
+def _turns(document: Document) -> frozenset[frozenset[str]]:
+    """The own terms of the names that sentences and headings begin with."""
+    found: list[Mention | None] = []
+    for block in document.blocks:
+        text = document.text[block.start : block.end]
+        if block.kind == "heading":
+            found.append(_turn(text, document))
+        elif block.kind not in ("leftover", "row"):
+            spans = sentences(document.text, block.start, block.end, document.language)
+            found += [_subject(document.text[start:end], document) for start, end in spans]
+    return frozenset(_core(each.text) for each in found if each is not None)
+
+
+def _turn(heading: str, document: Document) -> Mention | None:
+    """The one name of a short heading; ``None`` where it has none or several."""
+    named = [
+        each
+        for each in mentions(f"· {heading}")
+        if _core(each.text) and (len(each.text.split()) > 1 or _core(each.text) <= _inside(document))
+    ]
+    whole = len(named) == 1 and not heading.isupper() and len(_core(heading) - _core(named[0].text)) <= _BESIDE
+    return named[0] if whole else None
+
+
+@per_document
+def _inside(document: Document) -> frozenset[str]:
+    """The terms of the names that stand inside sentences, without those that are words in small letters, too."""
+    prose = [document.text[b.start : b.end] for b in document.blocks if b.kind in ("paragraph", "item")]
+    plain = frozenset(term(word) for text in prose for word in _LOWER.findall(text))
+    return frozenset(t for text in prose for m in mentions(text) for t in key(m.text)) - plain
+
+
+def _subject(text: str, document: Document) -> Mention | None:
+    """The name that a sentence begins with, after an opening such as "In 2021 the"."""
+    word = _FIRST.match(text)
+    if _SPEECH.match(text):  # what is said is of whoever says it
+        return None
+    if word and _core(word[1]) and _core(word[1]) <= _inside(document):  # alone in front a word is rarely a name
+        return Mention(word[1], *word.span(1), False)
+    first = next((each for each in mentions(text) if _core(each.text)), None)
+    return first if first and _OPENS.search(text[: first.start]) else None
+
+
+def _told(name: str, text: str, document: Document) -> bool:
+    """Whether a text tells a name, half of its own words at least, its initials, or another name of the same thing."""
+    held = frozenset(terms(text))
+    short = acronym(name)
+    return (len(short) > 1 and short in text) or any(
+        2 * len(_core(each) & held) >= len(_core(each)) for each in _names(name, document) if _core(each)
+    )
+
+
+def _names(name: str, document: Document) -> list[str]:
+    """A name, and what a document says that it is called, too."""
+    known = _aliases(document)
+    return [name, *(b if key(name) == key(a) else a for a, b in known if key(name) in (key(a), key(b)))]
+
+
+def _core(name: str) -> frozenset[str]:
+    """The terms of a name without the words that tell what kind of thing it is."""
+    words = [word.strip(".,") for word in name.split()]
+    own = [word for word in words if not is_kind(word) and word.casefold() not in _NO_NAME]
+    return key(" ".join(own)) if any(word[:1].isupper() for word in own) else frozenset()
+
+
+def _before(document: Document, place: Span) -> Sequence[Span]:
+    """The sentences before one in its paragraph."""
+    block = next((b for b in document.blocks if b.start <= place.start < b.end), None)
+    if block is None or block.kind == "row":
+        return ()
+    return sentences(document.text, block.start, place.start, document.language)
+
+
+@per_document
+def _above(document: Document) -> frozenset[str]:
+    """The terms in which a document is named."""
+    return frozenset(terms(beginning(document)))
+
+
+@per_document
+def _aliases(document: Document) -> list[tuple[str, str]]:
+    return known_as(document)
