@@ -28,6 +28,7 @@ from index.terms import terms
 _VERSION = 2  # of the schema, of `index.terms` and of the folder; another one is rebuilt
 _MANIFEST = "manifest.json"
 _HEAP = 64_000_000
+_FEW = 2_000  # passages that are looked at alone, not found among all that hold a term
 _LOCKS = ".lock"  # how the names of tantivy's own locks end: they belong to one folder
 
 
@@ -125,6 +126,10 @@ class LexicalIndex:
         clauses = [(tantivy.Occur.Should, tantivy.Query.term_query(schema, "terms", term)) for term in query]
         parsed = tantivy.Query.boolean_query(clauses)
         searcher = index.searcher()
+        if allowed is not None and len(allowed) <= _FEW:  # the engine looks at these alone; they add nothing to a score
+            these = tantivy.Query.const_score_query(tantivy.Query.term_set_query(schema, "key", allowed.tolist()), 0.0)
+            parsed = tantivy.Query.boolean_query([(tantivy.Occur.Must, parsed), (tantivy.Occur.Must, these)])
+            allowed = None
         limit = k if allowed is None else max(4 * k, 100)
         wanted = None if allowed is None else set(allowed.tolist())
         while True:

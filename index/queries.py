@@ -18,6 +18,8 @@ from index.filters import Where, sql_where
 from index.models import Document, Listed, Near
 from index.records import Change, Source, Stored, digest, stored
 
+_FEW = 500  # documents that are looked up one by one
+
 
 class Queries:
     """The queries of a store, over the connection that it gives them."""
@@ -95,6 +97,9 @@ class Queries:
     def keys(self, where: Where, within: frozenset[str] | None = None) -> NDArray[np.int64]:
         """The keys of all passages whose documents pass a filter and, where given, are among some ids; in order."""
         condition, values = sql_where(where)
+        if within is not None and len(within) <= _FEW:  # looked up one by one, not found among all
+            condition += f" AND id IN ({','.join('?' * len(within))})"
+            values = [*values, *within]
         query = (
             "SELECT key, document FROM passages"  # noqa: S608  made of fixed column names
             f" WHERE document IN (SELECT id FROM documents WHERE {condition}) ORDER BY key"
