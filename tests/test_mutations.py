@@ -1,4 +1,4 @@
-"""Gold sentences with one thing changed do not pass; ``python -m eval.peers run quotes`` counts 10,000, others beside."""
+"""Gold sentences with one thing changed do not pass; ``python -m eval.peers run quotes`` counts 10,000 of them."""
 
 from collections import Counter
 from pathlib import Path
