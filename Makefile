@@ -5,19 +5,21 @@ INDEX ?= corpus.index
 BIN := .venv/bin
 # What one process compiled the next one finds, even where the environment says otherwise.
 export PYTHONDONTWRITEBYTECODE :=
-# What is never imported need not be compiled: that would take a quarter of the time.
-INSTALL := $(BIN)/pip install --quiet --no-compile --disable-pip-version-check
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check
+LOCKED := $(INSTALL) --require-hashes --no-deps --requirement
 
 .PHONY: setup serve test pytest lint browser gate trust audit sbom lock clean
 
 setup: .venv/installed
 
 # Where there is a lock for the platform, every file but torch's is checked against its SHA-256; elsewhere only the
-# versions are the tested ones. The warnings are setuptools', about folders that hold data and no code.
+# versions are the tested ones. pip unpacks on one core, so each of two installs every second package. The warnings are
+# setuptools', about folders that hold data and no code.
 .venv/installed: pyproject.toml constraints.txt $(wildcard locks/*.txt)
 	$(PYTHON) -m venv .venv
 	lock=$$($(PYTHON) locks/make.py --name); if [ -f $$lock ]; then \
-		$(INSTALL) --require-hashes --no-deps --requirement $$lock && \
+		split --number=r/2 $$lock .venv/lock. && \
+		{ $(LOCKED) .venv/lock.aa & other=$$!; $(LOCKED) .venv/lock.ab && wait $$other; } && \
 		$(INSTALL) --constraint constraints.txt torch && \
 		PYTHONWARNINGS=ignore $(INSTALL) --no-deps --no-build-isolation --editable . ; \
 	else \
