@@ -157,6 +157,11 @@ def from_lists(
             composed = from_entries([[e] for e in years])
             claims = computed(question, composed.rows)
             return composed._replace(claims=[*claims, *composed.claims]) if claims else None
+        case "total" if (
+            len(groups) == 1 and question.names and not answered and len(years := _one_a_year(groups[0])) > 1
+        ):
+            composed = from_entries([[e] for e in sorted(years, key=lambda e: e.period or "")])
+            return composed._replace(claims=[*computed(question, composed.rows), *composed.claims])
         case "count" | "total" | "largest" if len(groups) > 1 and not answered:
             composed = from_entries(groups)
             claims = computed(question, composed.rows)

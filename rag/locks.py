@@ -32,9 +32,12 @@ def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[st
     kept: list[Evidence] = []
     other: list[Evidence] = []
     strict = question.kind in ("amount", "total", "list", "count", "largest", "comparison")
+    unnamed = {id_ for id_, document in documents.items() if not_named(question, document)}
     for place, e in enumerate(evidence):
         document = documents[e.document]
-        if barred(question, document, e) or (e.probability >= _SHOWN and of_another(question, document, e)):
+        if e.document in unnamed or barred(question, document, e):
+            continue
+        if e.probability >= _SHOWN and of_another(question, document, e):
             continue
         scoped = scope(document).of(e.start, e.end)
         if scoped.agreement(question.periods, question.kind) != "contradicted":
@@ -62,9 +65,13 @@ def barred(question: Question, document: Document, e: Evidence) -> str | None:
         return "it is a heading, which names a subject but states nothing"
     if question.plain and not _fits(question, text):
         return f"it holds nothing of the kind asked for ({question.kind})"
-    if not speaks_of(question.names, document):
-        return f"its document does not name {' and '.join(question.names)}"
     return None
+
+
+def not_named(question: Question, document: Document) -> str | None:
+    """Why a document cannot answer a question: it does not name what the question names; ``None`` where it does."""
+    named = speaks_of(question.names, document)
+    return None if named else f"its document does not name {' and '.join(question.names)}"
 
 
 def of_another(question: Question, document: Document, e: Evidence) -> str | None:

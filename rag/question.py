@@ -8,6 +8,7 @@ from index.errors import UsageError
 from index.models import Model
 from index.terms import STOP, content_terms, words
 from rag.kinds import Kind, by_rule, kind_of
+from rag.names import is_kind
 from rag.periods import Period, periods
 
 LONGEST = 100_000  # characters; a question of more is a document
@@ -89,11 +90,19 @@ def masked(text: str) -> str:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    """Capitalised runs and quoted words, without the words that a question begins with."""
+    """Capitalised runs and quoted words, without the words that a question begins with.
+
+    Where Every Word Has a Capital, or ALL LETTERS ARE, capitals tell nothing and only what is quoted is a name.
+    """
     found: list[str] = []
+    headline = _is_headline(text)
     for match in _NAME.finditer(text):
+        if headline and not match[1]:
+            continue
         parts = (match[1] or match[2]).strip(" .,?!'’").split()
         begins = not text[: match.start()].strip(' "“«¿')
+        if begins and len(parts) > 2 and parts[1] in _OF and not is_kind(parts[0]):  # "Members of the …"
+            parts, begins = parts[2:], False
         while parts and (_plain(parts[0]) or (begins and len(parts) == 1 and parts[0].istitle())):
             parts = parts[1:]
             begins = False
@@ -103,12 +112,21 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def _is_headline(text: str) -> bool:
+    """Whether small words have capitals, too, and none is without."""
+    inner = [text[start:end] for start, end in words(text)][1:]
+    return not any(word[0].islower() for word in inner) and any(
+        word[0].isupper() and word != "I" and word.casefold() in STOP for word in inner
+    )
+
+
 def _plain(word: str) -> bool:
     """Whether a capitalised word is no name: a question word, a pronoun, a month."""
     word = re.sub(r"['’]\w+$", "", word).casefold()
     return word in STOP or word in _CALENDAR or not word
 
 
+_OF = ("of", "for")
 _CALENDAR = frozenset(
     "january february march april may june july august september october november december monday tuesday wednesday "
     "thursday friday saturday sunday name list compare give tell show is".split()

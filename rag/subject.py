@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
 
 from index.models import Document
-from index.terms import content_terms
+from index.terms import content_terms, term, terms
 from rag.kept import per_document
-from rag.names import acronym
+from rag.names import acronym, is_kind, key, mentions
 
 BEGINNING = 5  # letters; words that share them are mostly kin
 _LEAD = 400  # characters of body text in which a document names its subject
+_TOGETHER = 4  # terms from one word of a name to the next, at most
+_LOWER = re.compile(r"(?<!\w)[a-zа-яё]+(?!\w)")
 
 
 @per_document
@@ -23,13 +29,54 @@ def held(document: Document) -> frozenset[str]:
 def speaks_of(names: Iterable[str], document: Document) -> bool:
     """Whether a document speaks of what is named: every name of several words stands in it, whole or by its initials,
     and at least half of all names. A name in a script that the document is not in is passed over."""
-    terms = held(document)
-    latin = any(t.isascii() and t.isalpha() for t in terms)
-    wanted = [(name, set(content_terms(name))) for name in names]
+    every = held(document)
+    latin = any(t.isascii() and t.isalpha() for t in every)
+    wanted = [(name, content_terms(name)) for name in names]
     wanted = [(name, words) for name, words in wanted if words and all(t.isascii() for t in words) == latin]
-    told = [words <= terms or acronym(name).casefold() in terms for name, words in wanted]
+    told = [
+        (every.issuperset(words) and _is_one(name, words, document)) or acronym(name).casefold() in every
+        for name, words in wanted
+    ]
     whole = all(is_told or len(words) == 1 for is_told, (_, words) in zip(told, wanted, strict=True))
     return whole and sum(told) * 2 >= len(told)
+
+
+def _is_one(name: str, words: Sequence[str], document: Document) -> bool:
+    """Whether the words of a name that a document holds are that name: a house and a harvest are no Harvest House.
+
+    A name without a word for what it is, as a person's, may be told in parts.
+    """
+    own = [word for word in name.split() if not is_kind(word)]
+    return len(own) == len(name.split()) or key(" ".join(own)) <= proper(document) or _together(words, document)
+
+
+def _together(words: Sequence[str], document: Document) -> bool:
+    """Whether each word, or every second at least, stands beside the next."""
+    order = _order(document)
+    places = [np.flatnonzero(order == hash(word)) for word in words]
+    near = [_beside(one, two) for one, two in pairwise(places)]
+    return 2 * sum(near) >= len(near)
+
+
+def _beside(some: NDArray[np.int64], others: NDArray[np.int64]) -> bool:
+    """Whether any of some places is at most `_TOGETHER` from one of others; both ascend."""
+    following = np.searchsorted(others, some - _TOGETHER)
+    there = following < len(others)
+    return bool((others[following[there]] <= some[there] + _TOGETHER).any())
+
+
+@per_document
+def _order(document: Document) -> NDArray[np.int64]:
+    """The terms that a document holds, in order, as numbers."""
+    return np.array([hash(term) for term in terms(f"{_named(document)} {document.text}")], np.int64)
+
+
+@per_document
+def proper(document: Document) -> frozenset[str]:
+    """The terms of the names that stand inside sentences, without those that are words in small letters, too."""
+    prose = [document.text[b.start : b.end] for b in document.blocks if b.kind in ("paragraph", "item")]
+    plain = frozenset(term(word) for text in prose for word in _LOWER.findall(text))
+    return frozenset(t for text in prose for m in mentions(text) for t in key(m.text)) - plain
 
 
 @per_document

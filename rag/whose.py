@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from index.models import Document, Span
 from index.split import sentences
-from index.terms import term, terms
+from index.terms import terms
 from rag.kept import per_document
 from rag.names import Mention, acronym, is_kind, key, mentions
 from rag.question import Question
 from rag.rows import known_as
-from rag.subject import beginning, headings
+from rag.subject import beginning, headings, proper
 
 _BACK = 4  # sentences of one paragraph over which a subject goes on to hold
 _OPENS = re.compile(
@@ -22,7 +22,6 @@ _OPENS = re.compile(
 )
 _FIRST = re.compile(r"([^\W\d_]+)(?=['’]s?\s|\s+[^\W\d_A-ZА-ЯЁ]|,)")
 _SPEECH = re.compile(r"\W{0,2}[\"“«„][^\"”»“]*[,.!?…][\"”»“]")
-_LOWER = re.compile(r"(?<!\w)[a-zа-яё]+(?!\w)")
 _BESIDE = 1  # words that a heading may have beside the name of what is told below it
 _ANSWERS = ("list", "largest", "comparison", "total")  # a name that a sentence begins with may be what is asked for
 
@@ -99,18 +98,10 @@ def _turn(heading: str, document: Document) -> Mention | None:
     named = [
         each
         for each in mentions(f"· {heading}")
-        if _core(each.text) and (len(each.text.split()) > 1 or _core(each.text) <= _inside(document))
+        if _core(each.text) and (len(each.text.split()) > 1 or _core(each.text) <= proper(document))
     ]
     whole = len(named) == 1 and not heading.isupper() and len(_core(heading) - _core(named[0].text)) <= _BESIDE
     return named[0] if whole else None
-
-
-@per_document
-def _inside(document: Document) -> frozenset[str]:
-    """The terms of the names that stand inside sentences, without those that are words in small letters, too."""
-    prose = [document.text[b.start : b.end] for b in document.blocks if b.kind in ("paragraph", "item")]
-    plain = frozenset(term(word) for text in prose for word in _LOWER.findall(text))
-    return frozenset(t for text in prose for m in mentions(text) for t in key(m.text)) - plain
 
 
 def _subject(text: str, document: Document) -> Mention | None:
@@ -118,7 +109,7 @@ def _subject(text: str, document: Document) -> Mention | None:
     word = _FIRST.match(text)
     if _SPEECH.match(text):  # what is said is of whoever says it
         return None
-    if word and _core(word[1]) and _core(word[1]) <= _inside(document):  # alone in front a word is rarely a name
+    if word and _core(word[1]) and _core(word[1]) <= proper(document):  # alone in front a word is rarely a name
         return Mention(word[1], *word.span(1), False)
     first = next((each for each in mentions(text) if _core(each.text)), None)
     return first if first and _OPENS.search(text[: first.start]) else None

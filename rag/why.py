@@ -7,7 +7,7 @@ from index.library import Retrieved
 from index.models import Document, Model, Span
 from index.split import sentences
 from rag.assistant import PASSAGES, Assistant
-from rag.locks import barred, of_another
+from rag.locks import barred, not_named, of_another
 from rag.models import Citation, Evidence
 from rag.question import Question, understand
 from rag.read import rarities, vectors_of
@@ -154,7 +154,7 @@ def _evidence(e: Evidence, order: int, count: int) -> Step:
 
 
 def _locks(question: Question, document: Document, e: Evidence) -> Step:
-    if bar := barred(question, document, e) or of_another(question, document, e):
+    if bar := barred(question, document, e) or not_named(question, document) or of_another(question, document, e):
         return Step(name="locks", passed=False, told=bar)
     scoped = scope(document).of(e.start, e.end)
     if scoped.agreement(question.periods, question.kind) == "contradicted":

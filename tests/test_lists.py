@@ -25,6 +25,7 @@ TABLE = [
     ("Owl Museum", "$41,000", "2021", "roof"),
     ("Finch School", "$9,000", "2020", "books"),
     ("Wren Press", "€7,000", "2021", "printing"),
+    ("Wren Press", "€8,500", "2022", "paper"),
     ("Crow Club", "$1,000", "2021", "withdrawn"),
     ("Total", "$58,000", "2021", ""),
 ]
@@ -84,6 +85,12 @@ def test_a_sum_of_another_year_is_not_given(assistant):
     answer = assistant.ask("How much did the Finch School get in 2021?")
     assert "$9,000" not in answer.text
     assert (answer.status, answer.reason) == ("refused", "other_period")
+
+
+def test_what_one_grantee_got_over_the_years_is_added_up(assistant):
+    answer = assistant.ask("How much did the Wren Press get in total?")
+    assert answer.claims[0].text == "Added up: €7,000 + €8,500 = €15,500."
+    assert [(row.amount, row.period) for row in answer.rows] == [("€7,000", "2021"), ("€8,500", "2022")]
 
 
 def row(name: str, amount: str | None, number: int, period: str = "2021") -> Row:

@@ -53,3 +53,20 @@ def test_an_empty_or_endless_question_is_an_error():
 )
 def test_a_question_of_stop_words_is_not_clear(text, clear):
     assert is_clear(understand(text)) is clear
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("Members of the Orme Society in 2020?", ("Orme Society",)),
+        ("Bank of Ferrol rates in 2020?", ("Ferrol",)),
+        ("Academy of Tides in 2020?", ("Academy of Tides",)),
+        ("How Much Did The Orme Society Get In 2020?", ()),
+        ("HOW MUCH DID IT GET?", ()),
+        ("Who Leads The «Orme Society» In 2020?", ("Orme Society",)),
+        ("Who founded The Orme Society?", ("Orme Society",)),
+        ("Did I read of The Orme Society?", ("Orme Society",)),
+    ],
+)
+def test_a_capital_makes_a_name_only_where_it_tells_something(text, names):
+    assert understand(text).names == names

@@ -10,7 +10,7 @@ from eval.bench import read_documents
 from eval.cases import read_cases
 from index.models import Document, Span
 from index.split import sentences
-from rag.locks import barred, lock, of_another
+from rag.locks import barred, lock, not_named, of_another
 from rag.models import Evidence
 from rag.question import understand
 from rag.whose import another
@@ -82,6 +82,23 @@ def test_the_lock_drops_what_is_of_another() -> None:
     assert barred(of_rovers, TURNS, evidence) is None
     assert lock(of_rovers, [evidence], {TURNS.id: TURNS}).evidence == []
     assert lock(of_eskmouth, [evidence], {TURNS.id: TURNS}).evidence == [evidence]
+
+
+@pytest.mark.parametrize(
+    ("asked", "told", "named"),
+    [
+        ("Harvest House", "The house by the quay was sold in May. Nobody there had seen such a harvest before.", False),
+        ("Harvest House", "The house by the quay was sold in May to Harvest House.", True),
+        ("Centre for Tide Studies of the Ferrol Academy", "The Ferrol Academy's Centre for Tide Studies.", True),
+        ("Vlasta Media Group", "The media were loud. Vlasta was not of that group.", True),
+        ("Maja Strand", "The trainer is Strand, Maja.", True),
+        ("Dunlow Tide Society", "The DTS met twice.", True),
+    ],
+)  # fmt: skip
+def test_a_document_names_something_where_the_words_of_the_name_stand_together(
+    asked: str, told: str, named: bool
+) -> None:
+    assert (not_named(understand(f"What did {asked} spend?"), document(told)) is None) == named
 
 
 def test_what_answers_is_let_through_and_most_of_what_is_anothers_is_not(subjects: dict[str, Document]) -> None:
