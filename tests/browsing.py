@@ -21,7 +21,7 @@ from ui.accounts import LOCAL
 from ui.state import State
 from ui.talks import Talks, new_id
 
-expect.set_options(timeout=60_000)  # as long as everything else waits
+expect.set_options(timeout=180_000)  # as long as everything else waits
 
 ROOT = Path(__file__).parents[1]
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
@@ -149,7 +149,7 @@ def visits(chromium, site):
         context.add_init_script(script)
         context.on("request", requested)
         page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(180_000)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
         page.goto(path)

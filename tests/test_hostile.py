@@ -37,7 +37,7 @@ from tests.trust.hostile import attacked, fuzzed
 ROOT = Path(__file__).parents[1]
 FOUND = Path(__file__).parent / "fuzz"
 
-SMALL = Limits(seconds=2.5, memory=1024**3, answer=32 * 1024**2)
+SMALL = Limits(seconds=6, memory=1024**3, answer=32 * 1024**2)
 MOST = 2 * SMALL.seconds + 15  # seconds: two tries and two new processes, on a machine that is busy
 
 
