@@ -258,12 +258,12 @@ def test_axe_finds_nothing_serious(visit, site, scheme):
 
 def test_chips_and_feedback_outlive_the_server(visit, site):
     page = visit(main(site))
-    page.wait_for_load_state("networkidle")
+    page.locator("#pin-bar button").first.wait_for(state="attached")
     site.stop()
     site.start()
     # A page that had something under way when the server went loads again, and with it goes what is asked meanwhile.
     expect(page.get_by_text("Connection to the server was lost")).to_have_count(0)
-    page.wait_for_load_state("networkidle")
+    page.locator("#pin-bar button").first.wait_for(state="attached")
     chip(page, site, "table", 2).click()  # of a page that was open all the while
     assert "Silk Road Page Turners" in marked(page)
     ask(page, "Who is the director?")
@@ -276,7 +276,7 @@ def test_chips_and_feedback_outlive_the_server(visit, site):
 
 def test_a_page_that_waited_for_a_server_that_died_loads_again_by_itself(visit, site):
     page = visit()
-    page.wait_for_load_state("networkidle")
+    page.locator("#pin-bar button").first.wait_for(state="attached")
     page.evaluate("window.before = true")
     site.process.send_signal(signal.SIGSTOP)
     with page.expect_request("**/gradio_api/queue/join*"):
@@ -286,6 +286,5 @@ def test_a_page_that_waited_for_a_server_that_died_loads_again_by_itself(visit, 
     site.start()
     page.wait_for_function("!window.before")
     page.locator("#pin-bar button").first.wait_for(state="attached")
-    page.wait_for_load_state("networkidle")
     ask(page, "Who is the director?")
     expect(page.locator("#chat .pin-answer")).to_have_count(1)
