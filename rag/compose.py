@@ -153,21 +153,23 @@ def from_lists(
             told = [entry for entry in groups[0] if entry.amount]
             return from_places(told) if told else None
         case "comparison" if question.names and groups:
-            years = [e for group in groups for e in _one_a_year(group)]
-            composed = from_entries([[e] for e in years])
-            claims = computed(question, composed.rows)
-            return composed._replace(claims=[*claims, *composed.claims]) if claims else None
+            return _worked_out(question, [[e] for group in groups for e in _one_a_year(group)])
         case "total" if (
             len(groups) == 1 and question.names and not answered and len(years := _one_a_year(groups[0])) > 1
         ):
-            composed = from_entries([[e] for e in sorted(years, key=lambda e: e.period or "")])
-            return composed._replace(claims=[*computed(question, composed.rows), *composed.claims])
+            rows = [[e] for e in sorted(years, key=lambda e: e.period or "")]
+            return _worked_out(question, rows) or from_entries(rows)  # sums in several currencies stay as they are
         case "count" | "total" | "largest" if len(groups) > 1 and not answered:
-            composed = from_entries(groups)
-            claims = computed(question, composed.rows)
-            return composed._replace(claims=[*claims, *composed.claims]) if claims else None
+            return _worked_out(question, groups)
         case _:
             return None
+
+
+def _worked_out(question: Question, groups: Sequence[Sequence[Entry]]) -> Composed | None:
+    """Rows after what can be worked out from them; ``None`` where nothing can."""
+    composed = from_entries(groups)
+    claims = computed(question, composed.rows)
+    return composed._replace(claims=[*claims, *composed.claims]) if claims else None
 
 
 def _entries_of(named: Sequence[Member]) -> list[Entry]:
