@@ -136,7 +136,7 @@ def seed(site, held):
 @contextmanager
 def visits(chromium, site):
     """Opens the page in a profile of its own; a script error, a dialog or a request to elsewhere fails the test."""
-    contexts, wrong = [], []
+    contexts, wrong, failed = [], [], []
 
     def requested(request):
         if not request.url.startswith((f"{site.url}/", "data:", "blob:")):
@@ -148,6 +148,7 @@ def visits(chromium, site):
         contexts.append(context)
         context.add_init_script(script)
         context.on("request", requested)
+        context.on("requestfailed", lambda request: failed.append((request.url, request.failure)))
         page = context.new_page()
         page.set_default_timeout(180_000)
         page.on("pageerror", lambda error: wrong.append(str(error)))
@@ -163,7 +164,7 @@ def visits(chromium, site):
     yield open_page
     for context in contexts:
         context.close()
-    assert wrong == []
+    assert wrong == [], (wrong, failed)
 
 
 def ask(page, question):

@@ -11,6 +11,7 @@ import pytest
 from index.load import MAX_BYTES
 from tests.prompt import apart, here
 from tests.stub_model import serving
+from tests.trust.room import unmount
 
 COMMANDS = ["add", "ask", "audit", "check", "eval", "list", "models", "rebuild", "remove", "search", "serve", "show"]
 
@@ -185,4 +186,4 @@ def test_a_full_disk_leaves_what_was_there(tmp_path):
         assert "larks" in here(tmp_path, "show", "small.txt", **index).stdout
         assert here(tmp_path, "list", "--json", **index).stdout.count("\n") == 1
     finally:
-        subprocess.run(["umount", disk], check=True)
+        unmount(disk)

@@ -252,9 +252,10 @@ document.addEventListener("click", (event) => {
   if (!event.target.closest("#pin-side, #pin-menu")) drawer(false);
 }, { signal: document.pinChat.signal });
 
+// Who is signed in, where there are accounts; where that cannot be asked now, nothing is shown.
 async function who() {
-  const session = await api("/session");
-  if (!session.accounts) return;
+  const session = await api("/session").catch(() => null);
+  if (!session?.accounts) return;
   const leave = make("button", {
     type: "button", onclick: async () => {
       await api("/session", { method: "DELETE" });
@@ -265,12 +266,13 @@ async function who() {
 }
 
 // A source that was opened while the first answer of a conversation was written stays in the address.
-function opened() {
-  if (address() !== props.value) goTo(props.value, address() ? "" : window.location.hash.slice(1));
-  takeAway.hidden = !props.value;
+function opened(conversation) {
+  if (address() !== conversation) goTo(conversation, address() ? "" : window.location.hash.slice(1));
+  takeAway.hidden = !conversation;
   refresh();
 }
-watch("value", opened);
+// Until the conversation of the address has been loaded, the value is that of no conversation: not what to open.
+watch("value", () => { if (document.pinLoaded) opened(props.value); });
 
 // A new question goes to the top of the chat, so that its answer is read from its beginning, and stays there while the
 // answer grows, unless the reader has taken over.
@@ -307,8 +309,9 @@ who();
 
 // A question that is asked before the conversation of the address is there would begin another one.
 const form = await appeared("#pin-ask");
-form.inert = Boolean(address());
-document.addEventListener("pin:loaded", () => {
+form.inert = Boolean(address()) && !document.pinLoaded;
+document.addEventListener("pin:loaded", ({ detail }) => {
   form.inert = false;
-  opened();
+  opened(detail);
 }, { signal: document.pinChat.signal });
+if (document.pinLoaded) opened(props.value);

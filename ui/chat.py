@@ -45,7 +45,10 @@ Message = dict[str, str]
 Shown = tuple[Any, Any, Any, str]
 
 _ADDRESS = "() => [new URLSearchParams(window.location.search).get('conv') || '']"
-_LOADED = "() => document.dispatchEvent(new CustomEvent('pin:loaded'))"
+_LOADED = """(conversation) => {
+  document.pinLoaded = true;
+  document.dispatchEvent(new CustomEvent('pin:loaded', { detail: conversation }));
+}"""
 _UNANSWERED = (
     "(conversation) => [conversation, [...document.querySelectorAll('.pin-question')].at(-1)?.textContent ?? '']"
 )
@@ -232,7 +235,7 @@ def mount(app: FastAPI, service: Service) -> FastAPI:
                 source_panel()
         shown, open_ = [chat, box, side, words], [chat, side]
         loaded = blocks.load(page.open, side, open_, js=_ADDRESS, show_progress="hidden", api_visibility="private")
-        loaded.then(None, js=_LOADED, api_visibility="private")
+        loaded.then(None, side, js=_LOADED, api_visibility="private")
         blocks.load(page.greet, None, hello, show_progress="hidden", api_visibility="private")
         side.pick(page.pick, None, open_, show_progress="hidden", api_visibility="private")
         asking = [

@@ -75,10 +75,10 @@ def _disk(place: Path, size: int) -> Iterator[str]:
     try:
         yield "a small tmpfs"
     finally:
-        _unmount(place)
+        unmount(place)
 
 
-def _unmount(place: Path) -> None:
+def unmount(place: Path) -> None:
     """Take a disk away; a thread of tantivy's may still hold one that has just been closed."""
     for _ in range(100):
         if not subprocess.run(["umount", str(place)], check=False, capture_output=True).returncode:
@@ -114,7 +114,7 @@ def readonly(folder: Path) -> str | None:
     try:
         return wrong(mounted / "x.index", states)
     finally:
-        _unmount(mounted)
+        unmount(mounted)
 
 
 TRIALS = [
