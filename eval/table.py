@@ -118,8 +118,10 @@ def write(table: Table, docs: Path, readme: Path, skills: Path = pairs.SKILLS) -
     """
     put_between(readme, BEGIN, END, markdown(table))
     docs.parent.mkdir(parents=True, exist_ok=True)
-    others = blocks(docs.read_text(encoding="utf-8")) if docs.exists() else []
-    docs.write_text("\n".join([page(table), *others]), encoding="utf-8")
+    own = page(table)
+    there = blocks(docs.read_text(encoding="utf-8")) if docs.exists() else []
+    others = [block for block in there if block.partition("\n")[0] not in own]
+    docs.write_text("\n".join([own, *others]), encoding="utf-8")
     if not table.skills:
         return [docs, readme]
     pairs.write_skills(table.skills, skills)
@@ -167,8 +169,7 @@ def page(table: Table) -> str:
             "",
             "Made by `pincite eval table --data FOLDER`; no figure is written by hand. In brackets: 95% bootstrap"
             " intervals over questions. A question without an answer scores zero. None of these sets was used for"
-            " training or for choosing a setting, but for one: the threshold of the `similarity` reader was chosen on"
-            " our own cases; that of `trained` comes from practice documents.",
+            " training or for choosing a setting: the thresholds of both readers come from practice documents.",
             "",
             markdown(table),
             "",

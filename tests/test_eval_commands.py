@@ -349,8 +349,11 @@ def test_it_is_written_between_the_markers(measured: tables.Table, tmp_path: Pat
         ("similarity", "crag"),
     }
     assert renamed.section(measured.renamed) in docs.read_text()
+    others = "\n<!-- speed:begin -->\nof another command\n<!-- speed:end -->\n"
+    docs.write_text(docs.read_text() + others)
+    once = docs.read_text()
     tables.write(measured, docs, readme, skills)
-    assert readme.read_text() == text
+    assert (readme.read_text(), docs.read_text()) == (text, once)
 
 
 def test_no_data_at_all(corpus: Path, tmp_path: Path) -> None:
