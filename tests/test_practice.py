@@ -13,7 +13,7 @@ SAID = (
     "вымыш", "выдуман", "придуман",
 )  # fmt: skip
 ROOT = Path(__file__).parents[1] / "corpus"
-SETS = ("practice", "reworded", "subjects")
+SETS = ("practice", "subjects")
 
 
 @pytest.mark.parametrize("name", SETS)
