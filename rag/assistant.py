@@ -21,6 +21,7 @@ from rag.compose import (
     from_section,
     from_sentences,
     left_out,
+    likeliest,
     nearest,
     silence,
     why_silent,
@@ -28,7 +29,7 @@ from rag.compose import (
 )
 from rag.conversation import Resolved, resolve, turns
 from rag.learned import Trained
-from rag.locks import LIKELY, Locked, lock, says
+from rag.locks import Locked, lock, same_but_for_period, says
 from rag.members import members
 from rag.models import Answer, Piece, Reason
 from rag.question import Question, is_clear, understand
@@ -158,7 +159,11 @@ class Assistant:
             reason = (
                 "unclear_question"
                 if resolved.choices
-                else why_silent(understood, any(e.probability >= LIKELY for e in locked.other_period), retrieved)
+                else why_silent(
+                    understood,
+                    any(same_but_for_period(understood, documents[e.document], e) for e in locked.other_period),
+                    retrieved,
+                )
             )
         sums = sums_of_other_years(understood, documents.values()) if composed.rows and understood.periods else []
         notes = left_out(understood, locked.other_period, documents, _next(composed), sums)
@@ -220,7 +225,7 @@ class Assistant:
         good = [e for e in locked.evidence if e.probability >= self.reader.threshold]
         named = members(question, documents.values(), self.index, vectors) if question.kind == "list" else []
         if question.kind == "list" or ABOUT_RECEIPT.search(question.text):
-            answered = any(says(question, documents[e.document].text[e.start : e.end]) for e in good)
+            answered = any(says(question, documents[e.document].text[e.start : e.end]) for e in likeliest(good))
             listed = from_lists(question, list(documents.values()), answered, named)
             if listed:
                 return listed

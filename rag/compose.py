@@ -40,9 +40,8 @@ class Composed(NamedTuple):
 
 def from_sentences(question: Question, evidence: Sequence[Evidence], documents: Mapping[str, Document]) -> Composed:
     """The best sentences as claims, in the order of the documents; more of them where a question asks for all."""
-    floor = evidence[0].probability * _BESIDE if evidence else 1.0
     most = _MOST_LISTED if question.wants_all else _MOST_FACTS
-    chosen = _without_echoes([e for e in evidence if e.probability >= floor], documents)[:most]
+    chosen = _without_echoes(likeliest(evidence), documents)[:most]
     chosen, differing = _with_rivals(chosen, evidence, documents)
     order = {document: n for n, document in enumerate(dict.fromkeys(e.document for e in chosen))}
     chosen.sort(key=lambda e: (order[e.document], e.start))
@@ -55,6 +54,11 @@ def from_sentences(question: Question, evidence: Sequence[Evidence], documents: 
     claims, citations, rejected = verify(drafts)
     notes = [Note(kind="disagreement", text="The documents differ on this.")] if differing and len(claims) > 1 else []
     return Composed(claims, citations, rejected, [], notes)
+
+
+def likeliest(evidence: Sequence[Evidence]) -> list[Evidence]:
+    """The best of some evidence, best first, and what is nearly as likely."""
+    return [e for e in evidence if e.probability >= evidence[0].probability * _BESIDE]
 
 
 def _with_rivals(

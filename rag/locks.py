@@ -12,7 +12,7 @@ from rag.models import Evidence
 from rag.question import Question
 from rag.scope import scope
 from rag.subject import speaks_of
-from rag.whose import another
+from rag.whose import another, told
 
 _ASIDE = 0.5
 LIKELY = 0.1  # the probability from which a sentence of another period tells that it is only the period that differs
@@ -52,6 +52,13 @@ def lock(question: Question, evidence: Sequence[Evidence], documents: Mapping[st
     if strict:  # what was paid in another year is the figure most easily mistaken for the one asked for
         other.sort(key=lambda e: (not MONEY.search(documents[e.document].text[e.start : e.end]), -e.probability))
     return Locked(kept, other)
+
+
+def same_but_for_period(question: Question, document: Document, e: Evidence) -> bool:
+    """Whether a sentence of another period would answer a question, were it of the right one."""
+    text = document.text[e.start : e.end]
+    named = bool(question.names) and all(told(name, text, document) for name in question.names)
+    return e.probability >= LIKELY or (question.kind == "amount" and named and bool(MONEY.search(text)))
 
 
 def barred(question: Question, document: Document, e: Evidence) -> str | None:

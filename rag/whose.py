@@ -37,20 +37,24 @@ def another(question: Question, document: Document, place: Span) -> str | None:
     A document that speaks of several things by turns speaks of one at a time: of the name that a sentence begins with,
     or else one before it in its paragraph, or else a heading over it. Where what the question names has a turn of its
     own, a sentence in the turn of another is not of it. What the title or a heading over the sentence names holds for
-    all that stands below.
+    all that stands below. A sum is of whoever is spoken of, turn or not, where its paragraph does not name the other
+    one.
     """
     wanted = [name for name in question.names if _core(name)]
     if question.kind in _ANSWERS or not wanted:
         return None
     text = document.text[place.start : place.end]
-    if any(_told(name, text, document) for name in wanted):
+    if any(told(name, text, document) for name in wanted):
         return None
     over = _above(document).union(*map(terms, headings(document, place.start)))
-    if any(_core(name) <= over for name in wanted) or not any(_has_turn(name, document) for name in wanted):
+    if any(_core(name) <= over for name in wanted):
         return None
     holder = _holder(wanted, document, place)
     if holder is None:
         return None
+    if not any(_has_turn(name, document) for name in wanted):
+        near = any(told(name, _paragraph(document, place), document) for name in wanted)
+        return holder.text if question.kind == "amount" and not near else None
     own = holder.text in text  # then it may be the answer to who, or someone who speaks for what is asked about
     if own and not holder.organisation and (question.kind == "person" or any(map(_is_group, wanted))):
         return None
@@ -65,7 +69,7 @@ def _holder(wanted: Sequence[str], document: Document, place: Span) -> Mention |
     """Of whom a sentence speaks, where that is none of those that are wanted."""
     for span in [place, *reversed(_before(document, place)[-_BACK:])]:
         text = document.text[span.start : span.end]
-        if any(_told(name, text, document) for name in wanted):
+        if any(told(name, text, document) for name in wanted):
             return None
         if (subject := _subject(text, document)) is not None:
             return subject
@@ -115,7 +119,7 @@ def _subject(text: str, document: Document) -> Mention | None:
     return first if first and _OPENS.search(text[: first.start]) else None
 
 
-def _told(name: str, text: str, document: Document) -> bool:
+def told(name: str, text: str, document: Document) -> bool:
     """Whether a text tells a name, half of its own words at least, its initials, or another name of the same thing."""
     held = frozenset(terms(text))
     short = acronym(name)
@@ -135,6 +139,11 @@ def _core(name: str) -> frozenset[str]:
     words = [word.strip(".,") for word in name.split()]
     own = [word for word in words if not is_kind(word) and word.casefold() not in _NO_NAME]
     return key(" ".join(own)) if any(word[:1].isupper() for word in own) else frozenset()
+
+
+def _paragraph(document: Document, place: Span) -> str:
+    """The words of the block that a sentence stands in."""
+    return next((document.text[b.start : b.end] for b in document.blocks if b.start <= place.start < b.end), "")
 
 
 def _before(document: Document, place: Span) -> Sequence[Span]:

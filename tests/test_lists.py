@@ -40,7 +40,7 @@ def assistant(tmp_path_factory, encoder):
         csv.writer(file).writerows(TABLE)
     with Index(folder / "x.index", encoder) as index:
         index.add(folder / "docs")
-        yield Assistant(index, READERS["similarity"]())
+        yield Assistant(index, READERS["trained"]())
 
 
 def rows(answer):
