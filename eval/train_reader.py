@@ -1,9 +1,9 @@
 """Train the reader: ``python -m eval.train_reader --data DIR --work DIR``. It can be stopped at any time and run again.
 
-Three steps, each of which leaves files in the work folder and is skipped where they are there: an index of all train
-documents, the signals of every candidate sentence (in shards), and the model: gradient-boosted trees over
-`rag.signals`, held to rise with the signals that can only speak for a sentence, and scaled to probabilities on
-questions held back (Platt, 1999).
+It begins where `eval.train_cross` ends, in the same work folder. Each step leaves files there and is skipped where
+they are: the signals of every candidate sentence (in shards); a first look, which decides what the network reads; what
+it makes of that; and the model: gradient-boosted trees over `rag.signals` and the network's logits, held to rise with
+the signals that can only speak for a sentence, and scaled to probabilities on questions held back (Platt, 1999).
 
 Negatives come in four kinds, because a model that has seen one kind only learns what sets that kind apart: sentences
 beside the answer, paragraphs that almost answer (SQuAD 2), what our own search brings up from all other documents, and
@@ -17,124 +17,170 @@ import hashlib
 import json
 import random
 import zlib
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from shutil import copyfile
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.ablation import GROUPS, unseen
-from eval.training import Example, TrainingSet, read
+from eval.cross import SOUP, half_of, written
+from eval.fitting import READINGS, Table, ablation, best_threshold, by_question, fit, left_out, part, scores, unseen
+from eval.training import SETS, Example, TrainingSet, kept_for_trees, label_of, read
 from eval.trees import export, platt, sigmoid
 from index.library import Index, Retrieved
+from index.models import Passage, Span
+from rag import cross
+from rag.learned import NAMES
 from rag.question import understand
-from rag.read import rarities
-from rag.signals import NAMES, RISING, signals
+from rag.read import rarities, similarity
+from rag.signals import signals
+from rag.trees import opened
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-SEED = 1
 _SHARD = 400  # questions in one file of signals
 _DEPTH = 60  # passages that a question is searched to, of which up to _READ are kept
 _READ = 20
 _NEAR = 6  # of so many documents that a search takes for the one asked about, one is read alone
 _LIKELIEST = 30
+_THREADS = 2  # that read at once, each with one core
 _WEIGHTS = Path(__file__).parents[1] / "rag" / "weights"
-_SETS = ("squad2_dev_half", "selqa", "qed", "nq_open_oracle", "practice")
-_TREES = 200
-_READINGS = 3  # in a library, on its own document alone, on another alone
-_PRACTICE_WEIGHT = 3.0
-_FOLDS = 6
-
-Floats = NDArray[np.float32]
-
-
-class Table(NamedTuple):
-    """Signals of candidates, a row each: (n, len(NAMES)); labels; numbers of the reading, the set and the document."""
-
-    signals: Floats
-    label: NDArray[np.int64]
-    question: NDArray[np.int64]
-    data_set: NDArray[np.int64]
-    document: NDArray[np.int64]
+_PRACTICE = SETS.index("practice")
 
 
 @click.command()
 @click.option("--data", type=click.Path(path_type=Path), required=True, help="The folder of public data.")
 @click.option("--work", type=click.Path(path_type=Path), required=True, help="Where checkpoints are kept.")
-@click.option("--questions", type=int, default=600, show_default=True, help="Learn from so many of each public set.")
-def main(data: Path, work: Path, questions: int) -> None:
-    """Train the reader on the public train sets and write its weights and scores."""
+def main(data: Path, work: Path) -> None:
+    """Train the reader on the public train sets and our own practice, and write its weights and scores."""
     training = read(data)
-    work.mkdir(parents=True, exist_ok=True)
-    table = _table(training, work, questions)
-    booster = _fit(table)
+    examples = kept_for_trees(training)
+    networks = written(work)
+    with Index(work / "train.index") as index:
+        plain, places, digest = _table(training, index, examples, work)
+        first = _kept(work / f"first-{digest:08x}.npy", lambda: unseen(plain))
+        asked = _Asked(plain, places, first)
+        digest = zlib.crc32(networks[SOUP].read_bytes(), digest)
+        told = _kept(work / f"told-{digest:08x}.npy", lambda: _told(training, index, examples, asked, networks))
+    table = plain._replace(signals=np.concatenate([plain.signals, told], axis=1))
+    raw = unseen(table)
     # Thresholds and scaling are for libraries such as ours, so they come from practice, on documents not learned from.
-    practice = table.data_set == _SETS.index("practice")
-    raw = _unseen(table, practice)
-    library = practice & (table.question % _READINGS == 0)
+    practice = table.data_set == _PRACTICE
+    library = practice & (table.question % READINGS == 0)
     scale = platt(raw[library], table.label[library])
     probability = sigmoid(scale[0] * raw + scale[1])
-    _WEIGHTS.mkdir(exist_ok=True)
+    booster = fit(table)
+    export(fit(plain), (1.0, 0.0), plain.signals.shape[1], _WEIGHTS / "first.onnx")
     export(booster, scale, len(NAMES), _WEIGHTS / "reader.onnx")
+    copyfile(networks[SOUP], cross.WEIGHTS)
     report = {
-        "threshold": _best_threshold(_rows(table, library), probability[library]),
-        "sha256": hashlib.sha256((_WEIGHTS / "reader.onnx").read_bytes()).hexdigest(),
-        "questions": len(set((table.question // _READINGS).tolist())),
+        "threshold": best_threshold(part(table, library), probability[library]),
+        "threshold of similarity": best_threshold(part(table, library), _similarity(table.signals[library])),
+        "sha256": {name: _digest(_WEIGHTS / name) for name in ("first.onnx", "cross.onnx", "reader.onnx")},
+        "questions": len(examples),
         "sentences": len(table.label),
         "practice, by documents not learned from": {
-            reading: _scores(probability[which], table.label[which], table.question[which])
+            reading: scores(probability[which], table.label[which], table.question[which])
             for number, reading in enumerate(("in a library", "alone"))
-            for which in [practice & (table.question % _READINGS == number)]
+            for which in [practice & (table.question % READINGS == number)]
         },
-        "left out": {name: _left_out(table, n) for n, name in enumerate(_SETS)},
-        "without": _ablation(_rows(table, practice)),
+        "left out": {name: left_out(table, n) for n, name in enumerate(SETS)},
+        "without": ablation(table),
         "gain": dict(zip(NAMES, booster.feature_importance("gain").round().tolist(), strict=True)),
     }
     (_WEIGHTS / "scores.json").write_text(json.dumps(report, indent=1) + "\n")
     click.echo(json.dumps(report, indent=1))
 
 
-def _table(training: TrainingSet, work: Path, questions: int) -> Table:
-    """All signals, from the shards on disk or made now."""
-    shards = []
-    with Index(work / "train.index") as index:
-        missing = (d for d in training.documents.values() if not index.engine.store.has(d.id))
-        for done, _ in enumerate(index.add_documents(missing), 1):
-            if done % 500 == 0:
-                click.echo(f"{done} documents encoded")
-        for at, part in _parts(training, questions):
-            asked = zlib.crc32("\n".join(f"{e.question} {e.document} {e.gold}" for e in part).encode())
-            path = work / f"signals-{at:06d}-{asked:08x}.npz"
-            if not path.exists():
-                rows = list(_signals(training, index, part, at))
-                parts = [np.concatenate(column) for column in zip(*rows, strict=True)]
-                temporary = path.with_suffix(".tmp.npz")
-                np.savez(temporary, *parts)
-                temporary.replace(path)
-                click.echo(f"{part[0].source}: questions {at} to {at + len(part)} read")
-            with np.load(path, allow_pickle=False) as shard:
-                shards.append([shard[name] for name in shard.files])
-    return Table(*(np.concatenate(column) for column in zip(*shards, strict=True)))
+class _Asked(NamedTuple):
+    """The rows of a table, and where each sentence stands: the id of a passage, and which of its sentences it is."""
+
+    table: Table
+    places: tuple[NDArray[np.str_], NDArray[np.int64]]
+    first: NDArray[np.float64]
 
 
-def _parts(training: TrainingSet, questions: int) -> Iterator[tuple[int, list[Example]]]:
-    """The questions of each set in shards, each with the number of its first question."""
-    first = 0
-    for name in _SETS:
-        examples = [example for example in training.examples if example.source == name]
-        random.Random(SEED).shuffle(examples)
-        examples = examples if name == "practice" else examples[:questions]
-        for at in range(0, len(examples), _SHARD):
-            yield first + at, examples[at : at + _SHARD]
-        first += len(examples)
+def _similarity(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What the baseline makes of some sentences."""
+    return np.array([similarity(dict(zip(NAMES, row, strict=True))) for row in rows.astype(np.float64)])
 
 
-def _signals(training: TrainingSet, index: Index, examples: Sequence[Example], first: int) -> Iterator[Table]:
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _kept(path: Path, made: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+    """An array from the disk, or made now and put there."""
+    if not path.exists():
+        np.save(path, made())
+    found: NDArray[Any] = np.load(path, allow_pickle=False)
+    return found
+
+
+def _table(
+    training: TrainingSet, index: Index, examples: Sequence[Example], work: Path
+) -> tuple[Table, tuple[NDArray[np.str_], NDArray[np.int64]], int]:
+    """All signals and where their sentences stand, from the shards on disk or made now; a digest of what was asked."""
+    shards, digest = [], 0
+    for at in range(0, len(examples), _SHARD):
+        some = examples[at : at + _SHARD]
+        asked = zlib.crc32("\n".join(f"{e.question} {e.document} {e.gold}" for e in some).encode())
+        digest = zlib.crc32(asked.to_bytes(4, "big"), digest)
+        path = work / f"signals-{at:06d}-{asked:08x}.npz"
+        if not path.exists():
+            rows = list(_signals(training, index, some, at))
+            temporary = path.with_suffix(".tmp.npz")
+            np.savez(temporary, *(np.concatenate(column) for column in zip(*rows, strict=True)))
+            temporary.replace(path)
+            click.echo(f"questions {at} to {at + len(some)} of {len(examples)} measured")
+        with np.load(path, allow_pickle=False) as shard:
+            shards.append([shard[name] for name in shard.files])
+    *columns, passages, sentences = (np.concatenate(column) for column in zip(*shards, strict=True))
+    return Table(*columns), (passages, sentences), digest
+
+
+def _told(
+    training: TrainingSet, index: Index, examples: Sequence[Example], asked: _Asked, networks: Mapping[int, Path]
+) -> NDArray[np.float32]:
+    """What the network makes of the likeliest places of each reading: float32 of shape (rows, len(cross.NAMES)).
+
+    A practice question is read by the network that has not learned from its document.
+    """
+    running = {half: opened(path.read_bytes()) for half, path in networks.items()}
+    passages, sentences = asked.places
+
+    @cache
+    def spans(passage: str) -> tuple[Span, ...]:
+        document, _, ordinal = passage.rpartition(":")
+        return index.engine.passages_of(document)[int(ordinal)].passage.sentences
+
+    def one(rows: slice) -> NDArray[np.float32]:
+        example = examples[asked.table.question[rows.start] // READINGS]
+        held = [
+            (training.documents[str(passage).rpartition(":")[0]], spans(str(passage)), int(at))
+            for passage, at in zip(passages[rows], sentences[rows], strict=True)
+        ]
+        windows = cross.likeliest(held[n] for n in np.argsort(-asked.first[rows], kind="stable"))
+        network = running[half_of(example.document) if example.source == "practice" else SOUP]
+        found = cross.read(understand(example.question).text, windows, network)
+        logits = [found.get((document.id, at[n].start), np.nan) for document, at, n in held]
+        return cross.columns(np.array(logits, np.float32))
+
+    made = []
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for number, found in enumerate(pool.map(one, by_question(asked.table.question))):
+            made.append(found)
+            if number % 1000 == 0:
+                click.echo(f"{number} readings read by the network")
+    return np.concatenate(made)
+
+
+def _signals(
+    training: TrainingSet, index: Index, examples: Sequence[Example], first: int
+) -> Iterator[tuple[NDArray[Any], ...]]:
     questions = [understand(example.question) for example in examples]
     texts = [text for question in questions for text in (question.text, question.bare)]
     vectors = index.encoder.encode(texts).reshape(len(questions), 2, -1)
@@ -156,151 +202,30 @@ def _signals(training: TrainingSet, index: Index, examples: Sequence[Example], f
             if not kept:
                 continue
             candidates, rows = signals(question, kept, rarity)
-            label = np.array([_label(training, example, lacking, c.document.id, c.start, c.end) for c in candidates])
+            label = np.array([label_of(training, example, lacking, c.document.id, c.start, c.end) for c in candidates])
             known = label >= 0
             if reading == 0:  # of a library's sentences, the likelier and those of the document itself teach the most
                 own = np.array([c.document.id == example.document for c in candidates])
                 known &= own | (np.argsort(np.argsort(-rows[:, 0])) < _LIKELIEST)
             count = int(known.sum())
-            yield Table(
+            passages = [kept[c.rank - 1].hit.passage for c in candidates]
+            yield (
                 rows[known],
                 label[known],
-                np.full(count, _READINGS * number + reading),
-                np.full(count, _SETS.index(example.source)),
+                np.full(count, READINGS * number + reading),
+                np.full(count, SETS.index(example.source)),
                 np.full(count, zlib.crc32(example.document.encode())),
+                np.array([passage.id for passage in passages])[known],
+                np.array([_place(passage, c.start) for passage, c in zip(passages, candidates, strict=True)])[known],
             )
+
+
+def _place(passage: Passage, start: int) -> int:
+    return [span.start for span in passage.sentences].index(start)
 
 
 def _keep(found: Retrieved, example: Example, withheld: bool, lucky: bool) -> bool:
     return not withheld if found.document.id == example.document else lucky
-
-
-def _label(training: TrainingSet, example: Example, withheld: bool, document: str, start: int, end: int) -> int:
-    """1 for an answer, 0 for none, -1 where nobody knows: the same article, or the same words, elsewhere."""
-    if document == example.document:
-        if withheld or not example.answerable:
-            return 0
-        if any(min(b, end) - max(a, start) > 0 for a, b in example.beside):
-            return -1
-        return int(any(min(b, end) - max(a, start) >= 0.5 * min(b - a, end - start) for a, b in example.gold))
-    if not example.answerable:
-        return 0
-    gold, other = training.documents[example.document], training.documents[document]
-    if gold.title == other.title and example.source != "squad2_dev_half":
-        return -1
-    text = other.text[start:end].casefold()
-    same = example.source != "selqa" and any(b - a > 3 and gold.text[a:b].casefold() in text for a, b in example.gold)
-    return -1 if same else 0
-
-
-def _unseen(table: Table, practice: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Raw scores of the practice rows, each of a model that has learned from no question on its document."""
-    raw = np.zeros(len(table.label))
-    for fold in range(_FOLDS):
-        left = practice & (table.document % _FOLDS == fold)
-        raw[left] = _fit(_rows(table, ~left)).predict(table.signals[left], raw_score=True)
-    return raw
-
-
-def _rows(table: Table, which: NDArray[np.bool_]) -> Table:
-    signals, label, question, data_set, document = table
-    return Table(signals[which], label[which], question[which], data_set[which], document[which])
-
-
-def _fit(table: Table) -> Any:  # noqa: ANN401  LightGBM has no types
-    import lightgbm
-
-    rising = [int(signal in RISING) for signal in NAMES]
-    settings = {
-        "objective": "binary", "learning_rate": 0.05, "num_leaves": 31,
-        "min_data_in_leaf": 100, "feature_fraction": 0.7, "bagging_fraction": 0.7,
-        "bagging_freq": 1, "lambda_l2": 5, "monotone_constraints": rising, "seed": SEED, "deterministic": True,
-        "num_threads": 2, "verbose": -1,
-    }  # fmt: skip
-    # A few hundred questions on documents such as ours teach as much as thousands on paragraphs of an encyclopaedia.
-    weight = np.where(table.data_set == _SETS.index("practice"), _PRACTICE_WEIGHT, 1.0)
-    return lightgbm.train(settings, lightgbm.Dataset(table.signals, table.label, weight=weight), _TREES)
-
-
-def _ablation(practice: Table) -> dict[str, dict[str, float]]:
-    """Scores in a library, on documents not learned from, of trees over all signals and of trees without a group."""
-    library = practice.question % _READINGS == 0
-
-    def scores(without: Sequence[str]) -> dict[str, float]:
-        score = unseen(
-            lambda signals, which: _fit(_rows(practice._replace(signals=signals), which)),
-            practice.signals,
-            practice.document,
-            without,
-        )
-        return _scores(score[library], practice.label[library], practice.question[library])
-
-    return {name: scores(without) for name, without in {"nothing": (), **GROUPS}.items()}
-
-
-def _by_question(question: NDArray[np.int64]) -> Iterator[slice]:
-    edges = [0, *(np.flatnonzero(np.diff(question)) + 1).tolist(), len(question)]
-    for start, end in pairwise(edges):
-        yield slice(start, end)
-
-
-def _left_out(table: Table, data_set: int) -> Mapping[str, dict[str, float]]:
-    """Scores on one set of a model that has not seen it, beside those of the plain cosine."""
-    test = _rows(table, table.data_set == data_set)
-    learned = _fit(_rows(table, table.data_set != data_set)).predict(test.signals)
-    cosine = test.signals[:, NAMES.index("cosine")].astype(np.float64)
-    return {
-        "learned": _scores(learned, test.label, test.question),
-        "cosine": _scores(cosine, test.label, test.question),
-    }
-
-
-def _scores(score: NDArray[np.float64], label: NDArray[np.int64], question: NDArray[np.int64]) -> dict[str, float]:
-    """Whether the best sentence answers and its score tells answerable questions; the best sentence F1."""
-    best, answerable, right = [], [], []
-    for part in _by_question(question):
-        best.append(score[part].max())
-        answerable.append(int(label[part].any()))
-        if answerable[-1]:
-            right.append(label[part][score[part].argmax()])
-    grid = np.quantile(score, np.linspace(0.8, 0.999, 80))
-    f1 = max(
-        2 * float(((score >= t) & (label == 1)).sum()) / float((score >= t).sum() + (label == 1).sum()) for t in grid
-    )
-    return {
-        "questions": len(best),
-        "best sentence answers": round(float(np.mean(right)), 4),
-        "answerability AUC": round(_auc(np.array(answerable), np.array(best)), 4),
-        "sentence F1 at its best threshold": round(f1, 4),
-    }
-
-
-def _auc(label: NDArray[np.int64], score: NDArray[np.float64]) -> float:
-    """The chance that a positive scores above a negative (Mann and Whitney, 1947); 0.5 where there is only one kind."""
-    positive, negative = score[label == 1], np.sort(score[label == 0])
-    if not len(positive) or not len(negative):
-        return 0.5
-    below = np.searchsorted(negative, positive, "left") + np.searchsorted(negative, positive, "right")
-    return float(below.mean() / 2 / len(negative))
-
-
-def _best_threshold(table: Table, probability: NDArray[np.float64]) -> float:
-    """The threshold that serves askers best: right answers to what is told, silence on what is not.
-
-    Of the thresholds whose sum of both shares is within one standard error of the best sum, the lowest: an answer that
-    is shown with its sentence can be checked, and one that is withheld cannot.
-    """
-    parts = list(_by_question(table.question))
-    best = np.array([probability[part].max() for part in parts])
-    right = np.array([bool(table.label[part][probability[part].argmax()]) for part in parts])
-    told = np.array([bool(table.label[part].any()) for part in parts])
-    grid = np.linspace(0.02, 0.98, 97)
-    answered = best >= grid[:, None]
-    found, silent = (answered & right)[:, told].mean(1), (~answered)[:, ~told].mean(1)
-    gain = found + silent
-    top = int(gain.argmax())
-    error = np.sqrt(found[top] * (1 - found[top]) / told.sum() + silent[top] * (1 - silent[top]) / (~told).sum())
-    return round(float(grid[gain >= gain[top] - error][0]), 2)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import csv
 import gzip
 import hashlib
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,6 +20,8 @@ from eval.cases import read_cases
 from index.errors import UsageError
 from index.models import Block, Document, Span
 
+SEED = 1
+SETS = ("squad2_dev_half", "selqa", "qed", "nq_open_oracle", "practice")
 PRACTICE = Path(__file__).parents[1] / "corpus" / "practice"
 
 
@@ -82,6 +85,34 @@ def _practise(made: TrainingSet, folder: Path) -> None:
             for golds in (case.gold, case.context)
         )
         made.examples.append(Example("practice", case.question, documents[source].id, case.answerable, spans, beside))
+
+
+def kept_for_trees(training: TrainingSet, questions: int = 600) -> list[Example]:
+    """What the trees of the reader learn from, set by set: all practice, and so many questions of each public set."""
+    kept = []
+    for name in SETS:
+        examples = [example for example in training.examples if example.source == name]
+        random.Random(SEED).shuffle(examples)
+        kept += examples if name == "practice" else examples[:questions]
+    return kept
+
+
+def label_of(training: TrainingSet, example: Example, withheld: bool, document: str, start: int, end: int) -> int:
+    """1 for an answer, 0 for none, -1 where nobody knows: the same article, or the same words, elsewhere."""
+    if document == example.document:
+        if withheld or not example.answerable:
+            return 0
+        if any(min(b, end) - max(a, start) > 0 for a, b in example.beside):
+            return -1
+        return int(any(min(b, end) - max(a, start) >= 0.5 * min(b - a, end - start) for a, b in example.gold))
+    if not example.answerable:
+        return 0
+    gold, other = training.documents[example.document], training.documents[document]
+    if gold.title == other.title and example.source != "squad2_dev_half":
+        return -1
+    text = other.text[start:end].casefold()
+    same = example.source != "selqa" and any(b - a > 3 and gold.text[a:b].casefold() in text for a, b in example.gold)
+    return -1 if same else 0
 
 
 Row = tuple[str, str, str, bool, list[Span]]

@@ -11,32 +11,43 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from index.library import Retrieved
+from rag import cross, signals
 from rag.models import Evidence
 from rag.question import Question
-from rag.signals import NAMES, signals
 from rag.trees import session
 
 if TYPE_CHECKING:
     import onnxruntime
 
 _WEIGHTS = Path(__file__).parent / "weights"
+_MEASURED = _WEIGHTS / "scores.json"
+NAMES = (*signals.NAMES, *cross.NAMES)
+RISING = signals.RISING | frozenset(cross.NAMES)
 
 
 class Trained:
-    """Boosted trees over `rag.signals`, scaled to probabilities."""
+    """Boosted trees over `rag.signals` and what a network reads (`rag.cross`), scaled to probabilities."""
 
     name = "trained"
 
     @cached_property
     def threshold(self) -> float:
         """See `Reader.threshold`; chosen on practice questions by models that had not learned from their documents."""
-        return float(json.loads((_WEIGHTS / "scores.json").read_text())["threshold"])
+        return float(json.loads((_MEASURED).read_text())["threshold"])
 
     def read(self, question: Question, retrieved: Sequence[Retrieved], rarity: Mapping[str, float]) -> list[Evidence]:
         """See `Reader.read`."""
-        candidates, rows = signals(question, retrieved, rarity)
+        candidates, known = signals.signals(question, retrieved, rarity)
         if not candidates:
             return []
+        first = self._first.run(None, {"signals": known})[0][:, 0]
+        spans = [retrieved[c.rank - 1].hit.passage.sentences for c in candidates]
+        places = [[s.start for s in held].index(c.start) for c, held in zip(candidates, spans, strict=True)]
+        order = np.argsort(-first, kind="stable")
+        windows = cross.likeliest((candidates[n].document, spans[n], places[n]) for n in order)
+        told = cross.read(question.text, windows, session(cross.WEIGHTS, _MEASURED))
+        logits = [told.get((c.document.id, c.start), np.nan) for c in candidates]
+        rows = np.concatenate([known, cross.columns(np.array(logits, np.float32))], axis=1)
         probability = self._session.run(None, {"signals": rows})[0][:, 0]
         found = [
             Evidence(
@@ -60,4 +71,9 @@ class Trained:
 
     @property
     def _session(self) -> onnxruntime.InferenceSession:
-        return session(_WEIGHTS / "reader.onnx", _WEIGHTS / "scores.json")
+        return session(_WEIGHTS / "reader.onnx", _MEASURED)
+
+    @property
+    def _first(self) -> onnxruntime.InferenceSession:
+        """The trees that decide what the network reads."""
+        return session(_WEIGHTS / "first.onnx", _MEASURED)

@@ -1,4 +1,4 @@
-"""Trained trees as they are shipped: an ONNX file beside a JSON file that tells its digest."""
+"""Trained models as they are shipped: an ONNX file beside a JSON file that tells its digest."""
 
 from __future__ import annotations
 
@@ -15,21 +15,30 @@ if TYPE_CHECKING:
 
 
 @cache
-def session(trees: Path, measured: Path) -> onnxruntime.InferenceSession:
-    """What runs some trees, on one core: input "signals", float32 of shape (n, signals); output (n, 1) probabilities.
+def session(model: Path, measured: Path) -> onnxruntime.InferenceSession:
+    """What runs a model, on one core.
+
+    Trees take "signals", float32 of shape (n, signals), and give probabilities of shape (n, 1).
 
     Args:
-        trees: the ONNX file.
-        measured: the JSON file of what was measured of it, its ``sha256`` too.
+        model: the ONNX file.
+        measured: the JSON file of what was measured of it, its ``sha256`` too; of several, by their files' names.
 
     Raises:
         EncoderError: the file is not the one that was measured.
     """
+    data = model.read_bytes()
+    told = json.loads(measured.read_text(encoding="utf-8"))["sha256"]
+    if hashlib.sha256(data).hexdigest() != (told if isinstance(told, str) else told[model.name]):
+        raise EncoderError(f"{model.name} is not the file that was measured: reinstall pincite")
+    return opened(data)
+
+
+def opened(model: bytes) -> onnxruntime.InferenceSession:
+    """What runs an ONNX file, on one core."""
     import onnxruntime
 
-    data = trees.read_bytes()
-    if hashlib.sha256(data).hexdigest() != json.loads(measured.read_text(encoding="utf-8"))["sha256"]:
-        raise EncoderError(f"{trees.name} is not the file that was measured: reinstall pincite")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
-    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -1,29 +1,32 @@
 """The parts of training that can be checked on small data; the whole takes half an hour and needs the public sets."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from eval import train_reader
-from eval.ablation import GROUPS, unseen
+from eval import fitting
 from eval.trees import export, platt, sigmoid
-from rag.learned import Trained
-from rag.signals import NAMES, RISING
+from rag import learned
+from rag.learned import NAMES, RISING, Trained
+from rag.read import Similarity
 
 
 @pytest.fixture(scope="module")
-def table() -> train_reader.Table:
+def table() -> fitting.Table:
     chance = np.random.default_rng(1)
     signals = chance.normal(size=(3000, len(NAMES))).astype(np.float32)
     signals[chance.random(signals.shape) < 0.05] = np.nan
     label = (np.nan_to_num(signals[:, 0]) + chance.normal(size=3000) > 1).astype(np.int64)
     number = np.repeat(np.arange(300), 10)
-    return train_reader.Table(signals, label, number, number % 2, number)
+    return fitting.Table(signals, label, number, number % 2, number)
 
 
 def test_the_exported_model_gives_the_same_probabilities(table, tmp_path):
     import onnxruntime
 
-    booster = train_reader._fit(table)
+    booster = fitting.fit(table)
     scale = platt(booster.predict(table.signals, raw_score=True), table.label)
     export(booster, scale, len(NAMES), tmp_path / "x.onnx")
     expected = sigmoid(scale[0] * booster.predict(table.signals, raw_score=True) + scale[1])
@@ -38,8 +41,8 @@ def test_platt_scaling_finds_the_slope_that_made_the_labels():
 
 
 def test_auc_by_hand():
-    assert train_reader._auc(np.array([1, 1, 0, 0]), np.array([0.9, 0.4, 0.4, 0.1])) == 0.875
-    assert train_reader._auc(np.array([1, 1]), np.array([0.1, 0.2])) == 0.5
+    assert fitting.auc(np.array([1, 1, 0, 0]), np.array([0.9, 0.4, 0.4, 0.1])) == 0.875
+    assert fitting.auc(np.array([1, 1]), np.array([0.1, 0.2])) == 0.5
 
 
 def test_the_shipped_model_rises_with_what_can_only_speak_for_a_sentence():
@@ -53,6 +56,18 @@ def test_the_shipped_model_rises_with_what_can_only_speak_for_a_sentence():
     assert 0 < reader.threshold < 1
 
 
+def test_the_threshold_parts_right_answers_from_what_nothing_answers_and_asks_no_wrong_ones():
+    """Three questions of two sentences each: right at 0.6, untold at 0.4, and told but read wrongly at 0.9."""
+    label = np.array([1, 0, 0, 0, 0, 1])
+    table = fitting.Table(np.zeros((6, 1), np.float32), label, np.repeat([0, 1, 2], 2), *np.zeros((2, 6), np.int64))
+    assert 0.4 < fitting.best_threshold(table, np.array([0.6, 0.1, 0.4, 0.1, 0.9, 0.1])) <= 0.6
+
+
+def test_the_baseline_is_silent_by_the_same_rule():
+    measured = json.loads((Path(learned.__file__).parent / "weights" / "scores.json").read_text())
+    assert Similarity.threshold == measured["threshold of similarity"]
+
+
 def test_platt_scaling_of_rare_and_well_told_labels_does_not_run_away():
     raw = np.concatenate([np.random.default_rng(4).normal(-5, 1.5, 6000), np.random.default_rng(5).normal(0, 1, 200)])
     label = np.concatenate([np.zeros(6000, np.int64), np.ones(200, np.int64)])
@@ -62,23 +77,27 @@ def test_platt_scaling_of_rare_and_well_told_labels_does_not_run_away():
 
 
 def test_every_signal_is_in_one_group_of_the_ablation():
-    assert sorted(name for group in GROUPS.values() for name in group) == sorted(NAMES)
+    assert sorted(name for group in fitting.GROUPS.values() for name in group) == sorted(NAMES)
 
 
-def test_the_ablation_judges_each_document_by_what_has_not_learned_from_it_and_hides_the_signals():
-    signals = np.ones((40, len(NAMES)), np.float32)
+def test_the_ablation_judges_each_document_by_what_has_not_learned_from_it_and_hides_the_signals(monkeypatch):
     document = np.repeat(np.arange(10), 4)
+    table = fitting.Table(np.ones((40, len(NAMES)), np.float32), document * 0, document, document * 0, document)
     learned = []
 
     class Sum:  # trees over so little would all be one leaf
-        def __init__(self, told, which):
+        def predict(self, told, raw_score):
+            assert raw_score
             assert np.isnan(told[:, 0]).all()
-            learned.append(set(document[which]))
-
-        def predict(self, told):
             return np.nansum(told, axis=1) + len(learned)
 
-    score = unseen(Sum, signals, document, NAMES[:1])
+    def fit(some, without):
+        assert list(without) == [NAMES[0]]
+        learned.append(set(some.document))
+        return Sum()
+
+    monkeypatch.setattr(fitting, "fit", fit)
+    score = fitting.unseen(table, NAMES[:1], 3)
     for fold, seen in enumerate(learned):
         judged = {d for d, s in zip(document, score, strict=True) if s == len(NAMES) - 1 + fold + 1}
         assert judged == set(range(10)) - seen
