@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _WEIGHTS = Path(__file__).parent / "weights"
 _MEASURED = _WEIGHTS / "scores.json"
+_CORES = 2  # on which the network reads: the longest step of an answer
 NAMES = (*signals.NAMES, *cross.NAMES)
 RISING = signals.RISING | frozenset(cross.NAMES)
 
@@ -45,7 +46,7 @@ class Trained:
         places = [[s.start for s in held].index(c.start) for c, held in zip(candidates, spans, strict=True)]
         order = np.argsort(-first, kind="stable")
         windows = cross.likeliest((candidates[n].document, spans[n], places[n]) for n in order)
-        told = cross.read(question.text, windows, session(cross.WEIGHTS, _MEASURED))
+        told = cross.read(question.text, windows, session(cross.WEIGHTS, _MEASURED, _CORES))
         logits = [told.get((c.document.id, c.start), np.nan) for c in candidates]
         rows = np.concatenate([known, cross.columns(np.array(logits, np.float32))], axis=1)
         probability = self._session.run(None, {"signals": rows})[0][:, 0]
