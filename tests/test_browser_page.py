@@ -286,6 +286,7 @@ def test_no_page_asks_another_host(chromium, site, path):
     context = chromium.new_context()
     context.on("request", lambda request: asked.append(request.url))
     page = context.new_page()
+    page.set_default_timeout(180_000)
     page.goto(f"{site.url}{path}")
     page.wait_for_timeout(1500)
     context.close()

@@ -65,6 +65,7 @@ class Opened(NamedTuple):
 def opened(chromium: Browser, made: Made) -> Iterator[Opened]:
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
+    page.set_default_timeout(180_000)
     requests: list[str] = []
     problems: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
