@@ -163,7 +163,8 @@ def _told(
             (training.documents[str(passage).rpartition(":")[0]], spans(str(passage)), int(at))
             for passage, at in zip(passages[rows], sentences[rows], strict=True)
         ]
-        windows = cross.likeliest(held[n] for n in np.argsort(-asked.first[rows], kind="stable"))
+        order = [held[n] for n in np.argsort(-asked.first[rows], kind="stable")]
+        windows = cross.likeliest((document, at, at[n].start) for document, at, n in order)
         network = running[half_of(example.document) if example.source == "practice" else SOUP]
         found = cross.read(understand(example.question).text, windows, network)
         logits = [found.get((document.id, at[n].start), np.nan) for document, at, n in held]

@@ -141,15 +141,15 @@ def likeliest(order: Iterable[tuple[Document, Sequence[Span], int]]) -> list[Win
     """What is read: windows around the first places that no window before holds, `WINDOWS` of them.
 
     Args:
-        order: the likeliest place first: a document, the sentences of a passage, and which of them it is.
+        order: the likeliest place first: a document, the sentences of a passage, and where one of them starts.
     """
     made: list[Window] = []
     held: set[Place] = set()
-    for document, sentences, at in order:
+    for document, sentences, start in order:
         if len(made) == WINDOWS:
             break
-        if (document.id, sentences[at].start) not in held:
-            made.append(window(document, sentences, at))
+        if (document.id, start) not in held:
+            made.append(window(document, sentences, [span.start for span in sentences].index(start)))
             held.update((document.id, span.start) for span in made[-1].sentences)
     return made
 

@@ -34,7 +34,7 @@ class Trained:
     @cached_property
     def threshold(self) -> float:
         """See `Reader.threshold`; chosen on practice questions by models that had not learned from their documents."""
-        return float(json.loads((_MEASURED).read_text())["threshold"])
+        return float(json.loads(_MEASURED.read_text())["threshold"])
 
     def read(self, question: Question, retrieved: Sequence[Retrieved], rarity: Mapping[str, float]) -> list[Evidence]:
         """See `Reader.read`."""
@@ -42,10 +42,8 @@ class Trained:
         if not candidates:
             return []
         first = self._first.run(None, {"signals": known})[0][:, 0]
-        spans = [retrieved[c.rank - 1].hit.passage.sentences for c in candidates]
-        places = [[s.start for s in held].index(c.start) for c, held in zip(candidates, spans, strict=True)]
-        order = np.argsort(-first, kind="stable")
-        windows = cross.likeliest((candidates[n].document, spans[n], places[n]) for n in order)
+        order = [candidates[n] for n in np.argsort(-first, kind="stable")]
+        windows = cross.likeliest((c.document, retrieved[c.rank - 1].hit.passage.sentences, c.start) for c in order)
         told = cross.read(question.text, windows, session(cross.WEIGHTS, _MEASURED, _CORES))
         logits = [told.get((c.document.id, c.start), np.nan) for c in candidates]
         rows = np.concatenate([known, cross.columns(np.array(logits, np.float32))], axis=1)

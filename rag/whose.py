@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from index.models import Document, Span
+from index.models import Block, Document, Span
 from index.split import sentences
 from index.terms import terms
 from rag.kept import per_document
@@ -49,12 +49,16 @@ def another(question: Question, document: Document, place: Span) -> str | None:
     over = _above(document).union(*map(terms, headings(document, place.start)))
     if any(_core(name) <= over for name in wanted):
         return None
+    by_turns = any(_has_turn(name, document) for name in wanted)
+    if not by_turns and question.kind != "amount":
+        return None
     holder = _holder(wanted, document, place)
     if holder is None:
         return None
-    if not any(_has_turn(name, document) for name in wanted):
-        near = any(told(name, _paragraph(document, place), document) for name in wanted)
-        return holder.text if question.kind == "amount" and not near else None
+    if not by_turns:
+        block = _block(document, place)
+        near = document.text[block.start : block.end] if block else ""
+        return None if any(told(name, near, document) for name in wanted) else holder.text
     own = holder.text in text  # then it may be the answer to who, or someone who speaks for what is asked about
     if own and not holder.organisation and (question.kind == "person" or any(map(_is_group, wanted))):
         return None
@@ -141,14 +145,14 @@ def _core(name: str) -> frozenset[str]:
     return key(" ".join(own)) if any(word[:1].isupper() for word in own) else frozenset()
 
 
-def _paragraph(document: Document, place: Span) -> str:
-    """The words of the block that a sentence stands in."""
-    return next((document.text[b.start : b.end] for b in document.blocks if b.start <= place.start < b.end), "")
+def _block(document: Document, place: Span) -> Block | None:
+    """The block that a sentence stands in."""
+    return next((b for b in document.blocks if b.start <= place.start < b.end), None)
 
 
 def _before(document: Document, place: Span) -> Sequence[Span]:
     """The sentences before one in its paragraph."""
-    block = next((b for b in document.blocks if b.start <= place.start < b.end), None)
+    block = _block(document, place)
     if block is None or block.kind == "row":
         return ()
     return sentences(document.text, block.start, place.start, document.language)

@@ -53,7 +53,7 @@ def test_each_piece_belongs_to_the_question_or_to_its_sentence():
 
 
 def test_places_that_a_window_before_holds_are_not_read_again():
-    held = [(document(), spans(), at) for at in (1, 2, 0)]
+    held = [(document(), spans(), spans()[at].start) for at in (1, 2, 0)]
     assert len(cross.likeliest(held)) == 1
     apart = [(document((f"{word} rivers rise.",)), spans((f"{word} rivers rise.",)), 0) for word in "ABCDEFG"]
     other = [(d.model_copy(update={"id": f"{n:016}"}), s, a) for n, (d, s, a) in enumerate(apart)]
