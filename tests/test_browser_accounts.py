@@ -63,8 +63,11 @@ def test_a_reader_signs_in_and_sees_its_own(visit, site):
     box.locator("tbody .title").first.wait_for()
     expect(box.get_by_role("button", name="Choose files")).to_be_hidden()
     expect(box.get_by_role("button", name=re.compile("^(Remove|Share)"))).to_have_count(0)
+    page.locator(".view.icon-chat").click()
+    page.get_by_role("textbox", name="Your question").fill("What is not for the next reader?")
     page.get_by_role("button", name="Sign out").click()
     page.wait_for_url("**/login*")
+    page.wait_for_function("document.forms.length && !sessionStorage.length")
 
 
 def test_an_editor_says_whom_a_document_is_for(visit, site):

@@ -280,6 +280,7 @@ const chat = await appeared("#chat");
 let rows = 0;
 let questions = 0;
 let following = false;
+let waiting = null; // the question that was typed and asked last, until its answer or an error is there
 for (const hand of ["wheel", "touchmove", "pointerdown", "keydown"]) {
   chat.addEventListener(hand, () => { following = false; }, { passive: true, signal: document.pinChat.signal });
 }
@@ -296,6 +297,7 @@ const talk = new MutationObserver(() => {
   if (asked_ !== questions) following = true;
   questions = asked_;
   if (following && (there !== rows || chat.querySelector(".pin-pending"))) follow();
+  answered();
   if (there === rows) return;
   rows = there;
   refresh();
@@ -309,9 +311,57 @@ who();
 
 // A question that is asked before the conversation of the address is there would begin another one.
 const form = await appeared("#pin-ask");
+const box = await appeared("#pin-question textarea");
 form.inert = Boolean(address()) && !document.pinLoaded;
 document.addEventListener("pin:loaded", ({ detail }) => {
   form.inert = false;
   opened(detail);
+  comeBack();
 }, { signal: document.pinChat.signal });
+
+// ---- what was typed or asked when the page goes, which gradio makes it do once a server that was away is back
+
+const UNSENT = "pin:unsent"; // kept from one page to the next, and no longer
+let again = ""; // the question that was asked for the reader once: not twice, since it may be what the server dies of
+
+function sent() {
+  const question = box.value.trim();
+  if (question) waiting = { question, answers: chat.querySelectorAll(".pin-answer").length, taken: false };
+}
+form.addEventListener("keydown", (event) => {
+  if (event.target === box && event.key === "Enter" && !event.shiftKey) sent();
+}, { capture: true, signal: document.pinChat.signal });
+form.addEventListener("click", (event) => {
+  if (event.target.closest("#pin-send")) sent();
+}, { capture: true, signal: document.pinChat.signal });
+
+function answered() {
+  if (!waiting) return;
+  const pending = Boolean(chat.querySelector(".pin-pending"));
+  if ((waiting.taken && !pending) || chat.querySelectorAll(".pin-answer").length > waiting.answers) waiting = null;
+  else waiting.taken = pending;
+}
+
+window.addEventListener("pagehide", () => {
+  const question = waiting?.question ?? box.value;
+  const ask = Boolean(waiting) && question !== again;
+  if (question) sessionStorage.setItem(UNSENT, JSON.stringify({ conversation: address(), question, ask }));
+}, { signal: document.pinChat.signal });
+
+async function comeBack() {
+  const kept = JSON.parse(sessionStorage.getItem(UNSENT));
+  sessionStorage.removeItem(UNSENT);
+  if (kept?.conversation !== address() || box.value) return;
+  if (kept.ask && kept.conversation) {
+    const { answers } = await api(`/conversations/${kept.conversation}`).catch(() => ({ answers: [] }));
+    if (answers.at(-1)?.question === kept.question) return; // answered while the page was away
+  }
+  box.value = kept.question;
+  box.dispatchEvent(new Event("input", { bubbles: true }));
+  if (!kept.ask) return;
+  again = kept.question;
+  (await appeared("#pin-send")).click();
+}
+
 if (document.pinLoaded) opened(props.value);
+if (document.pinLoaded || !address()) comeBack();

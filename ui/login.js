@@ -30,6 +30,7 @@ function destination() {
   return wanted.origin === location.origin ? wanted.pathname + wanted.search + location.hash : "/";
 }
 
+sessionStorage.clear(); // what one reader left unsent is not for the next
 const form = document.getElementById("form");
 const wrong = document.getElementById("wrong");
 form.addEventListener("submit", async (event) => {
