@@ -88,6 +88,33 @@ def test_a_question_that_meets_the_end_of_the_stream_is_answered(visit):
     expect(page.locator("#chat .pin-answer")).to_be_visible()
 
 
+# What a server does that goes when all is answered: the stream breaks off before its end is told.
+BREAKS = """() => {
+  const plain = window.fetch;
+  window.fetch = async (request, options) => {
+    const reply = await plain(request, options), path = new URL(request.url ?? request, location.href).pathname;
+    if (!path.endsWith("/queue/data") || window.breaking) return reply;
+    return new Response(reply.body.pipeThrough(new TextDecoderStream()).pipeThrough(new TransformStream({
+      transform(text, out) {
+        const [told, end] = text.split("close_stream");
+        out.enqueue(told);
+        if (end === undefined) return;
+        window.breaking = true;
+        setTimeout(() => out.error(new TypeError("network error")));
+        setTimeout(() => { window.broken = true; }, 1500); // by then the page has let go of the stream
+      },
+    })).pipeThrough(new TextEncoderStream()), reply);
+  };
+}"""
+
+
+def test_a_question_after_a_stream_that_broke_is_answered(visit):
+    page = visit(script=f"({BREAKS})()")
+    page.wait_for_function("window.broken")
+    ask(page, "Who founded the Merrowdale Foundation?")
+    expect(page.locator("#chat .pin-answer")).to_be_visible()
+
+
 def test_an_answer_can_be_copied_saved_and_judged(visit, site):
     page = visit(main(site), permissions=["clipboard-read", "clipboard-write"])
     page.locator(f".act.copy.act-{site.answers['sentences']}").click()

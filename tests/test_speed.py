@@ -57,7 +57,7 @@ def test_adding_again_is_measured_where_one_in_a_hundred_has_changed(made_of, en
     found = adding(encoder, made_of, 3, 2)
     assert found.files == 3
     assert len(found.again) == 2
-    assert 0 < found.share < 1
+    assert found.share == pytest.approx(sum(found.again) / 2 / found.full)
 
 
 def test_recall_and_answers_are_those_of_the_exact_index():

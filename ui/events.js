@@ -1,11 +1,14 @@
 // Gradio reads what becomes of its events from one stream, which the server ends as soon as none is left and which the
-// next event opens again. Where the news that an event is taken overtakes that end, gradio still holds the old stream for
-// good, and the event, a question, waits for ever. So the news waits here, until the stream has told of the event or
-// gradio has let go of it.
+// next event opens again. Two things go wrong with it, and after either a question waits for ever.
+// Where the news that an event is taken overtakes that end, gradio still holds the old stream for good. So the news waits
+// here, until the stream has told of the event or gradio has let go of it.
+// Where the stream breaks with no event under way, as when the server goes, gradio takes no note and holds it for good, too.
+// So a stream that ends unsaid is given the end that it lacks.
 (() => {
   if (window.pinEvents) return; // gradio runs what it finds in the head once more
   window.pinEvents = true;
   const plain = window.fetch;
+  const BROKEN = ["broken_connection", "close_stream"].map((msg) => `data: ${JSON.stringify({ msg, message: "" })}\n\n`);
   let stream = null;
 
   window.fetch = async (request, options) => {
@@ -19,12 +22,11 @@
   async function opened(request, options) {
     const mine = new Stream();
     stream = mine;
-    (request.signal ?? options?.signal)?.addEventListener("abort", () => mine.end());
+    const signal = request.signal ?? options?.signal;
+    signal?.addEventListener("abort", () => mine.end());
     try {
       const reply = await plain(request, options);
-      const [theirs, ours] = reply.body.tee();
-      mine.read(ours);
-      return new Response(theirs, reply);
+      return new Response(mine.read(reply.body, signal).pipeThrough(new TextEncoderStream()), reply);
     } catch (error) {
       mine.end();
       throw error;
@@ -35,16 +37,27 @@
     told = "";
     waiting = [];
 
-    async read(body) {
-      try {
-        for await (const text of body.pipeThrough(new TextDecoderStream())) {
-          this.told += text;
+    // The stream's text as it comes, an event at a time; with an end where it has none.
+    read(body, signal) {
+      const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+      let rest = "";
+      return new ReadableStream({
+        pull: async (to) => {
+          const { done, value } = await reader.read().catch(() => ({ done: true }));
+          if (done) {
+            if (!signal?.aborted && !/"msg": ?"close_stream"/.test(this.told)) BROKEN.forEach((event) => to.enqueue(event));
+            to.close();
+            setTimeout(() => this.end(), 1000); // by then gradio has seen the end, too
+            return;
+          }
+          this.told += value;
           this.look();
-        }
-      } catch {
-        // Gradio let go of it, or the connection broke: it has ended either way.
-      }
-      setTimeout(() => this.end(), 1000); // by then gradio, which reads beside us, has seen the end, too
+          const end = (rest + value).lastIndexOf("\n\n") + 2;
+          to.enqueue((rest + value).slice(0, Math.max(end, 0)));
+          rest = (rest + value).slice(Math.max(end, 0));
+        },
+        cancel: (reason) => reader.cancel(reason),
+      });
     }
 
     look() {
