@@ -45,7 +45,10 @@
         pull: async (to) => {
           const { done, value } = await reader.read().catch(() => ({ done: true }));
           if (done) {
-            if (!signal?.aborted && !/"msg": ?"close_stream"/.test(this.told)) BROKEN.forEach((event) => to.enqueue(event));
+            if (!signal?.aborted && !/"msg": ?"close_stream"/.test(this.told)) {
+              await new Promise((go) => setTimeout(go, 100)); // what was told last is dealt with a moment later
+              BROKEN.forEach((event) => to.enqueue(event));
+            }
             to.close();
             setTimeout(() => this.end(), 1000); // by then gradio has seen the end, too
             return;
