@@ -55,9 +55,9 @@
           }
           this.told += value;
           this.look();
-          const end = (rest + value).lastIndexOf("\n\n") + 2;
-          to.enqueue((rest + value).slice(0, Math.max(end, 0)));
-          rest = (rest + value).slice(Math.max(end, 0));
+          const events = (rest + value).split("\n\n");
+          rest = events.pop(); // what has only begun is not passed on
+          to.enqueue(events.map((event) => `${event}\n\n`).join(""));
         },
         cancel: (reason) => reader.cancel(reason),
       });
