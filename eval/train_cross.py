@@ -35,7 +35,7 @@ _DEPTH = 6
 _SHARD = 500
 _BATCH = 3072  # word pieces, with padding, in one step
 _RATE = 2e-4
-_STEPS = {"public": 280, "practice": 260}
+_STEPS = {"public": 280, "practice": 375}
 _HIDDEN = 0.1  # of the word pieces of sentences, while it learns
 _SAVE = 60  # seconds
 

@@ -134,7 +134,7 @@ class Encoder:
         sums = np.zeros((len(texts), self.dim), np.float32)
         parts: list[list[tuple[int, Vectors]]] = [[] for _ in texts]
         with ThreadPoolExecutor(self.threads) as pool:
-            batches = list(_batches([len(ids) for _, _, ids in windows]))
+            batches = list(_batches([len(ids) + 2 for _, _, ids in windows], self.threads))
             for (start, end), hidden in zip(batches, pool.map(lambda b: self._run(windows, *b), batches), strict=True):
                 for (number, at, ids), tokens in zip(windows[start:end], hidden, strict=True):
                     sums[number] += tokens[: len(ids) + 2].sum(0)
@@ -161,11 +161,12 @@ class Encoder:
         return cast(Vectors, self._session.run(None, {"input_ids": ids, "attention_mask": mask})[0])
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Ranges of windows, sorted by length, whose padded size stays under the limit."""
+def _batches(lengths: Sequence[int], cores: int) -> Iterator[tuple[int, int]]:
+    """Ranges of windows, sorted by length, whose padded size stays under the limit; a few go to as many cores."""
+    most = min(_BATCH_PIECES, -(-sum(lengths) // cores))
     start = 0
     for at, length in enumerate(lengths):
-        if (at - start + 1) * (length + 2) > _BATCH_PIECES and at > start:
+        if (at - start + 1) * length > most and at > start:
             yield start, at
             start = at
     if lengths:

@@ -58,10 +58,16 @@ def terms(text: str) -> list[str]:
 
 def content_terms(text: str) -> list[str]:
     """The terms of a text without stop words, in order and without repeats; all of them where nothing else is left."""
-    tokens = _TOKEN.findall(text)
-    kept = [term(w) for w in tokens if w.casefold() not in STOP and not _is_run(w)]
+    tokens = dict.fromkeys(_TOKEN.findall(text))
+    kept = [t for w in tokens if (t := _content(w))]
     kept += [t for w in tokens if w[0] >= _RUNS and _is_run(w) for t in terms(w)]
     return list(dict.fromkeys(kept or terms(text)))
+
+
+@lru_cache(maxsize=200_000)
+def _content(word: str) -> str | None:
+    """The search term of a word; ``None`` for a stop word, and for a run without spaces, which has several."""
+    return None if word.casefold() in STOP or _is_run(word) else term(word)
 
 
 def _is_run(token: str) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from index.terms import STOP, terms
@@ -17,6 +18,7 @@ _COMPLEMENT = rf"(?:(?<=\w)\s+(?:and|и)\s+{_RUN})?"
 _QUOTED = r"[\"“«„]([^\"”»“„]{2,90})[\"”»“]"
 _MENTION = re.compile(rf"(?:({_RUN})(?:\s+{_QUOTED})?|{_QUOTED})")
 
+_OPENING = '"“«('
 _KINDS = (
     "academy agency alliance archive association bureau centre center club coalition college commons company "
     "cooperative corporation council committee desk endowment federation foundation fund group guild house "
@@ -67,6 +69,9 @@ _ITS = re.compile(
 )
 
 
+_LOOK = 160  # characters before a name in which what makes it a receiver may stand
+
+
 class Mention(NamedTuple):
     """A name in a text, with its range; ``organisation`` where a word in or beside it says so."""
 
@@ -76,7 +81,8 @@ class Mention(NamedTuple):
     organisation: bool
 
 
-def mentions(text: str) -> list[Mention]:
+@lru_cache(maxsize=8192)  # a sentence is looked at for its names from several sides
+def mentions(text: str) -> tuple[Mention, ...]:
     """The names in a text, in order; a lone first word of a sentence is no name."""
     found = []
     for match in _MENTION.finditer(text):
@@ -90,7 +96,7 @@ def mentions(text: str) -> list[Mention]:
             end = complement.end()
         name = text[start:end]
         first = name.split()[0]
-        begins = not text[:start].strip(' "“«(') or bool(re.search(r"[.!?:]\s*[\"“«(]?$", text[:start]))
+        begins = _begins(text[:start])
         if first.casefold() in STOP:
             rest = name[len(first) :].lstrip()
             if not rest:
@@ -110,7 +116,17 @@ def mentions(text: str) -> list[Mention]:
             or _KIND_AFTER.match(after)
         )
         found.append(Mention(name, start, end, named))
-    return found
+    return tuple(found)
+
+
+def _begins(before: str) -> bool:
+    """Whether a sentence begins after some text: there is none, or it ends in a stop, or in an opening quote after one.
+
+    By hand: a pattern that must end where the text does is tried at each of its letters.
+    """
+    if not before.strip(f" {_OPENING}"):
+        return True
+    return before.removesuffix(before[-1] if before[-1] in _OPENING else "").rstrip().endswith((".", "!", "?", ":"))
 
 
 def is_kind(word: str) -> bool:
@@ -124,12 +140,12 @@ def recipients(text: str) -> list[Mention]:
     last: Mention | None = None
     every = mentions(text)
     for mention in every:
-        before, after = text[: mention.start], text[mention.end :]
+        before, after = text[max(0, mention.start - _LOOK) : mention.start], text[mention.end :]
         joined = last is not None and bool(_AND.match(text[last.end : mention.start]))
         likely = mention.organisation or len(mention.text.split()) > 1 or joined
         if _PLACED.search(before) and not (mention.organisation and len(mention.text.split()) > 1):
             continue
-        if likely and (joined or _RECEIVES.match(after) or _TO.search(before[-160:])):
+        if likely and (joined or _RECEIVES.match(after) or _TO.search(before)):
             found.append(mention)
             last = mention
     named = [mention for mention in every if mention.organisation]
@@ -184,6 +200,34 @@ _RENAMED = (
 )  # fmt: skip
 
 
+# What stands between two such names. Each pattern is tried around these words only: most texts hold none of them.
+_RENAMES = re.compile(
+    r"new name of|formerly|previously|until|once|renamed|changed its name|now|took the name|calls itself|"
+    r"has been called|goes by the name|under (?:its|the)|became one body|become"
+)
+_AROUND_IT = 500  # characters before and after, more than ten words of a name and what may stand beside it
+
+
 def renamings(texts: Iterable[str]) -> list[tuple[str, str]]:
     """Pairs of names that texts say belong to one thing, such as an old and a new one."""
-    return [(match[1], match[2]) for text in texts for pattern in _RENAMED for match in pattern.finditer(text)]
+    return [
+        (match[1], match[2])
+        for text in texts
+        for start, end in _near(_RENAMES, text)
+        for pattern in _RENAMED
+        for match in pattern.finditer(text, start, end)
+    ]
+
+
+def _near(cue: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    """The ranges around some cue in a text, those that meet as one."""
+    start = end = -1
+    for match in cue.finditer(text):
+        if start >= 0 and match.start() - _AROUND_IT > end:
+            yield start, end
+            start = -1
+        if start < 0:
+            start = max(0, match.start() - _AROUND_IT)
+        end = match.end() + _AROUND_IT
+    if start >= 0:
+        yield start, end

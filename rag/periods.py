@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 # Years stand alone or in a date; the guards keep amounts, decimals, decades and ordinary numbers out.
@@ -46,6 +47,7 @@ class Period(NamedTuple):
 Periods = tuple[Period, ...]
 
 
+@lru_cache(maxsize=8192)  # a line is looked at once for each sentence that it may hold for
 def periods(text: str) -> Periods:
     """The years that a text names, in order, without repeats.
 

@@ -17,7 +17,7 @@ from rag.names import mentions, recipients, renamings, same
 from rag.periods import Periods, agree, periods
 from rag.question import Question
 from rag.scope import Scoped, scope
-from rag.subject import headings, lead
+from rag.subject import headings, held, lead
 from rag.verify import CURRENCY, currencies
 
 _NAME = re.compile(
@@ -95,6 +95,8 @@ def entries(
     for document in documents:
         about = lead(document)
         wanted = _residual(question, about)
+        if not wanted[0] <= held(document):  # then no place in it holds them
+            continue
         found = [*_from_tables(question, document, wanted)]
         if ABOUT_RECEIPT.search(question.text):
             found += _from_prose(question, document, wanted)
@@ -224,7 +226,10 @@ class _Told(NamedTuple):
     held: frozenset[str]
     leans: bool
     got: bool
-    scoped: Scoped
+
+    def scoped(self, document: Document) -> Scoped:
+        """The years that hold for the sentence; not kept, since few sentences are asked for theirs."""
+        return scope(document).of(*self.span)
 
 
 @per_document
@@ -248,8 +253,7 @@ def _told(document: Document) -> list[_Told]:
                 subject = (*receivers[-1:], *named[:1], None)[0]
                 held = frozenset(over.union(content_terms(text)))
                 leans, got = bool(LEANS.search(text)), bool(_GOT.search(text))
-                scoped = scope(document).of(*span)
-                found.append(_Told(span, receivers, subject, money, held, leans, got, scoped))
+                found.append(_Told(span, receivers, subject, money, held, leans, got))
     return found
 
 
@@ -258,12 +262,14 @@ def sums_of_other_years(question: Question, documents: Iterable[Document]) -> li
     named = [set(content_terms(name)) for name in question.names]
     found: list[tuple[Document, Span]] = []
     for document in documents:
+        if not any(name <= held(document) for name in named):
+            continue
         near: deque[_Told] = deque()
         for told in _told(document):
             near.append(told)
             while near[0].span.end <= told.span.start - _NEAR:
                 near.popleft()
-            if told.money and told.scoped.agreement(question.periods) == "contradicted":
+            if told.money and told.scoped(document).agreement(question.periods) == "contradicted":
                 spoken_of = frozenset().union(*(each.held for each in near))
                 if any(name <= spoken_of for name in named):
                     found.append((document, told.span))
@@ -278,22 +284,25 @@ def _from_prose(
 ) -> Iterable[tuple[Entry, bool]]:
     """Receivers named in sentences; an amount in a following sentence that leans on them is theirs."""
     before: _Told | None = None
+
+    def entry(name: str, amount: str | None, told: _Told, *places: Span) -> tuple[Entry, bool]:
+        years = told.scoped(document)
+        period, fits = _shown(years.holding, question), years.agreement(question.periods) != "contradicted"
+        return Entry(name, amount, period, None, document, places, False), fits
+
     for told in _told(document):
-        fits = told.scoped.agreement(question.periods) != "contradicted"
-        period = _shown(told.scoped.holding, question)
         receivers = told.receivers
         if not receivers:
             speaks = before and before.subject and not (before.receivers and before.money)
-            if before and speaks and told.leans and told.money and (before.receivers or told.got):
-                place = (before.span, told.span)
-                if _holds(wanted, before.held | told.held, told.money[0]):
-                    yield Entry(str(before.subject), told.money[0], period, None, document, place, False), fits
+            sums = told.money if before and speaks and told.leans and (before.receivers or told.got) else ()
+            if before and sums and _holds(wanted, before.held | told.held, sums[0]):
+                yield entry(str(before.subject), sums[0], told, before.span, told.span)
         elif _holds((wanted[0], set()), told.held, ""):
             paired = len(told.money) in (1, len(receivers)) and (len(receivers) == 1 or len(told.money) > 1)
             for number, name in enumerate(receivers):
                 amount = told.money[min(number, len(told.money) - 1)] if paired and told.money else None
                 if not wanted[1] or (amount and wanted[1] & currencies(amount)):
-                    yield Entry(name, amount, period, None, document, (told.span,), False), fits
+                    yield entry(name, amount, told, told.span)
         before = told
 
 

@@ -47,7 +47,7 @@ def _is_one(name: str, words: Sequence[str], document: Document) -> bool:
     A name without a word for what it is, as a person's, may be told in parts.
     """
     own = [word for word in name.split() if not is_kind(word)]
-    return len(own) == len(name.split()) or key(" ".join(own)) <= proper(document) or _together(words, document)
+    return len(own) == len(name.split()) or _together(words, document) or key(" ".join(own)) <= proper(document)
 
 
 def _together(words: Sequence[str], document: Document) -> bool:

@@ -134,7 +134,7 @@ def told(name: str, text: str, document: Document) -> bool:
 
 def _names(name: str, document: Document) -> list[str]:
     """A name, and what a document says that it is called, too."""
-    known = _aliases(document)
+    known = known_as(document)
     return [name, *(b if key(name) == key(a) else a for a, b in known if key(name) in (key(a), key(b)))]
 
 
@@ -162,8 +162,3 @@ def _before(document: Document, place: Span) -> Sequence[Span]:
 def _above(document: Document) -> frozenset[str]:
     """The terms in which a document is named."""
     return frozenset(terms(beginning(document)))
-
-
-@per_document
-def _aliases(document: Document) -> list[tuple[str, str]]:
-    return known_as(document)

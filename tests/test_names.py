@@ -45,3 +45,19 @@ def test_one_thing_by_two_names():
 def test_renamings_are_read():
     texts = ["Reed Commons is the new name of the Marsh Society; its members voted.", "Nothing here."]
     assert renamings(texts) == [("Reed Commons", "Marsh Society")]
+
+
+def test_renamings_are_read_wherever_they_stand_in_a_long_text():
+    filler = "Nothing of note was told that day. " * 40
+    told = ["Reed Commons, formerly Marsh Society, sang.", "Owl House has been called Swift Library since May."]
+    found = renamings([filler + told[0] + filler + told[1] + filler + told[0]])
+    reed, owl = ("Reed Commons", "Marsh Society"), ("Owl House", "Swift Library")
+    assert found == [reed, owl, reed]
+
+
+@pytest.mark.parametrize(
+    ("before", "begins"),
+    [("", True), ("“", True), ("He came. ", True), ("He came: “", True), ("He met ", False), ("He met the “", False)],
+)
+def test_a_lone_first_word_is_no_name(before, begins):
+    assert [m.text for m in mentions(f"{before}Holub” sang.")] == ([] if begins else ["Holub"])
