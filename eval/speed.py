@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from eval.recombine import Pool
-from index.encode import Encoder, default_model
+from index.encode import Encoder, default_model, tokenizer
 from index.lexical import LexicalIndex
 from index.library import Index
 from index.terms import STOP, content_terms
@@ -140,11 +140,9 @@ def _seconds(work: Callable[[], object]) -> float:
 
 def _flops(texts: Sequence[str]) -> float:
     """Operations for a text: two for each weight of a layer and word piece, and four widths for each pair of pieces."""
-    from tokenizers import Tokenizer
-
     config = json.loads((default_model() / "config.json").read_text(encoding="utf-8"))
     width, inner, layers = config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]
-    encodings = Tokenizer.from_file(str(default_model() / "tokenizer.json")).encode_batch(list(texts))
+    encodings = tokenizer(default_model()).encode_batch(list(texts))
     pieces = np.array([sum(encoding.attention_mask) for encoding in encodings], np.float64)
     weights = 4 * width * width + 2 * width * inner
     return float(np.mean(layers * (2 * weights * pieces + 4 * width * pieces**2)))

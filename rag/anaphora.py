@@ -17,12 +17,12 @@ from rag.followup import (
     RECEIPT,
     RECEIVES,
     ROLE,
-    Resolved,
     choose,
     continued,
     receivers,
     with_topic,
 )
+from rag.models import Resolved
 from rag.names import same
 from rag.question import understand
 

@@ -27,11 +27,10 @@ from rag.compose import (
     why_silent,
     written,
 )
-from rag.conversation import Resolved, resolve, turns
 from rag.learned import Trained
 from rag.locks import Locked, lock, same_but_for_period, says
 from rag.members import members
-from rag.models import Answer, Piece, Reason
+from rag.models import Answer, Piece, Reason, Resolved
 from rag.question import Question, is_clear, understand
 from rag.read import Reader, Similarity, rarities, vectors_of
 from rag.rows import ABOUT_RECEIPT, sums_of_other_years
@@ -137,7 +136,11 @@ class Assistant:
             UsageError, DamagedError: as `ask` does.
         """
         clock = _Clock()
-        resolved = resolve(question, turns(history)) if history else Resolved(question=question)
+        resolved = Resolved(question=question)
+        if history:
+            from rag.conversation import resolve, turns  # rules that a first question has no need of
+
+            resolved = resolve(question, turns(history))
         understood = understand(resolved.question)
         generation = self.index.engine.snapshot()
         retrieved: list[Retrieved] = []

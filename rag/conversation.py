@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from index.terms import STOP, words
 from rag.anaphora import anaphor
 from rag.focus import WHEN, Focus, Turn, focused, is_russian, named
-from rag.followup import LEAD, Resolved, tidy, with_topic
+from rag.followup import LEAD, tidy, with_topic
 from rag.fragments import bare, corrected, fragment, placed
-from rag.models import Answer
+from rag.models import Answer, Resolved
 from rag.question import understand
 
-__all__ = ["Resolved", "Turn", "resolve", "turns"]
+__all__ = ["Turn", "resolve", "turns"]
 
 _DEEPEST = 8  # turns; "it" does not reach further back
 

@@ -14,12 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from index.encode import default_model
+from index.encode import default_model, tokenizer
 from index.models import Document, Span
 
 if TYPE_CHECKING:
     import onnxruntime
-    from tokenizers import Tokenizer
 
 WEIGHTS = Path(__file__).parent / "weights" / "cross.onnx"
 NAMES = ("read", "read below best", "best read")
@@ -57,20 +56,9 @@ class Rows(NamedTuple):
     pool: NDArray[np.float32]
 
 
-@cache
-def tokenizer() -> Tokenizer:
-    """The encoder's own, without padding or truncation."""
-    from tokenizers import Tokenizer
-
-    made = Tokenizer.from_file(str(default_model() / "tokenizer.json"))
-    made.no_truncation()
-    made.no_padding()
-    return made
-
-
 def pieces(texts: Sequence[str]) -> list[list[int]]:
     """The word pieces of each text."""
-    return [encoding.ids for encoding in tokenizer().encode_batch(list(texts), add_special_tokens=False)]
+    return [encoding.ids for encoding in tokenizer(default_model()).encode_batch(list(texts), add_special_tokens=False)]
 
 
 def window(document: Document, sentences: Sequence[Span], anchor: int) -> Window:
@@ -114,7 +102,7 @@ def encoded(question: str, window: Window) -> tuple[list[int], list[int]]:
 
 @cache
 def _specials() -> tuple[int, int]:
-    cls, sep = tokenizer().encode("").ids
+    cls, sep = tokenizer(default_model()).encode("").ids
     return cls, sep
 
 

@@ -5,25 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 
-from index.models import Model
 from index.terms import content_terms, terms
 from rag.focus import WHEN, Focus, put_year, those, without_years
+from rag.models import Resolved
 from rag.names import same
-
-
-class Resolved(Model):
-    """A question that stands alone.
-
-    Attributes:
-        question: the question to answer; the one that was asked where nothing had to be carried over.
-        carried: the words that were taken from earlier turns; empty for a new topic.
-        choices: questions of which each may be meant, where it can't be told which: to be asked, not guessed.
-    """
-
-    question: str
-    carried: tuple[str, ...] = ()
-    choices: tuple[str, ...] = ()
-
 
 _MOST_CHOICES = 5
 

@@ -14,13 +14,13 @@ from rag.followup import (
     RECEIPT,
     ROLE,
     VERB,
-    Resolved,
     choose,
     continued,
     entry,
     receivers,
     with_topic,
 )
+from rag.models import Resolved
 from rag.names import same
 from rag.question import understand
 

@@ -1,4 +1,4 @@
-"""The data of an answer: evidence, claims, citations, rows, notes and the answer itself."""
+"""The data of a question and its answer: evidence, claims, citations, rows, notes and the answer itself."""
 
 from __future__ import annotations
 
@@ -9,6 +9,20 @@ from index.models import Model
 
 Status = Literal["answered", "refused"]
 Reason = Literal["no_documents", "no_evidence", "other_period", "detail_not_given", "unclear_question"]
+
+
+class Resolved(Model):
+    """A question that stands alone.
+
+    Attributes:
+        question: the question to answer; the one that was asked where nothing had to be carried over.
+        carried: the words that were taken from earlier turns; empty for a new topic.
+        choices: questions of which each may be meant, where it can't be told which: to be asked, not guessed.
+    """
+
+    question: str
+    carried: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
 
 class Evidence(Model):

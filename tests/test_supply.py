@@ -60,6 +60,7 @@ def test_another_model_than_the_tested_one_is_refused(tmp_path, monkeypatch):
     (place / "tokenizer.json").write_text("{}")
     (place / "config.json").write_text("{}")
     monkeypatch.setattr(encode, "default_model", lambda: place)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(EncoderError, match="not the model that was tested"):
         Encoder()
 
@@ -73,11 +74,13 @@ def test_a_compiled_model_that_was_changed_is_made_again(tmp_path, monkeypatch):
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(encode, "_compile", compiled)
-    path = encode._compiled(tmp_path, "a" * 64)
-    assert encode._compiled(tmp_path, "a" * 64) == path
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    digest = encode._sha256(tmp_path / "model.safetensors")
+    path = encode._compiled(tmp_path, digest)
+    assert encode._compiled(tmp_path, digest) == path
     assert len(made) == 1
     path.write_bytes(b"as it was changed")
-    again = encode._compiled(tmp_path, "a" * 64)
+    again = encode._compiled(tmp_path, digest)
     assert again.read_bytes() == b"as it was made"
     assert len(made) == 2
 

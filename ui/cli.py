@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +48,7 @@ def _where_option(command: Command) -> Command:
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("pincite"))
+@click.version_option(package_name="pincite")
 def cli() -> None:
     """Answers from your own documents, every claim pinned to an exact sentence."""
 
