@@ -21,7 +21,8 @@ from ui.accounts import LOCAL
 from ui.state import State
 from ui.talks import Talks, new_id
 
-expect.set_options(timeout=180_000)  # as long as everything else waits
+PATIENCE = 180_000  # ms; on a busy machine a page takes long, and a test that waits too short a time tells nothing
+expect.set_options(timeout=PATIENCE)
 
 ROOT = Path(__file__).parents[1]
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking".split()
@@ -150,7 +151,7 @@ def visits(chromium, site):
         context.on("request", requested)
         context.on("requestfailed", lambda request: failed.append((request.url, request.failure)))
         page = context.new_page()
-        page.set_default_timeout(180_000)
+        page.set_default_timeout(PATIENCE)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
         page.goto(path)

@@ -8,7 +8,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browsing import ask, visits
+from tests.browsing import PATIENCE, ask, visits
 from tests.serving import PASSWORD, Site, accounts, client, copied
 from tests.stub_model import serving
 
@@ -85,7 +85,7 @@ def test_nothing_that_is_stored_runs_or_fetches(visit, site, tmp_path, reply):
         export = http.get(f"/api/v1/conversations/{talk}/export?format=html")
     (tmp_path / "export.html").write_bytes(export.content)
     kept, asked = page.context.browser.new_page(), []
-    kept.set_default_timeout(180_000)
+    kept.set_default_timeout(PATIENCE)
     kept.on("request", lambda request: asked.append(request.url))
     kept.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
     kept.goto((tmp_path / "export.html").as_uri())

@@ -13,7 +13,7 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
-from tests.browsing import ROOT, ask, chip, main, marked, status
+from tests.browsing import PATIENCE, ROOT, ask, chip, main, marked, status
 
 
 def test_a_question_is_asked_and_checked_without_a_mouse(visit, site):
@@ -313,7 +313,7 @@ def test_no_page_asks_another_host(chromium, site, path):
     context = chromium.new_context()
     context.on("request", lambda request: asked.append(request.url))
     page = context.new_page()
-    page.set_default_timeout(180_000)
+    page.set_default_timeout(PATIENCE)
     page.goto(f"{site.url}{path}")
     page.wait_for_timeout(1500)
     context.close()

@@ -18,6 +18,7 @@ from eval.run import Loaded, run
 from eval.summary import Scores, Summary, score_run, summarise
 from eval.support import PlainVerifier
 from rag.models import Answer, Note, Rejected
+from tests.browsing import PATIENCE
 from tests.handmade import CASES, DELTA_2021, HandMade, answer, best, every_sentence, gold_answer, refusal
 from tests.test_run import settings
 
@@ -65,7 +66,7 @@ class Opened(NamedTuple):
 def opened(chromium: Browser, made: Made) -> Iterator[Opened]:
     context = chromium.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    page.set_default_timeout(180_000)
+    page.set_default_timeout(PATIENCE)
     requests: list[str] = []
     problems: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
