@@ -127,7 +127,7 @@ class Queries:
             stored(row) for row in self._rows("SELECT * FROM passages WHERE document = ? ORDER BY ordinal", document)
         ]
 
-    def vectors(self, document: str) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def vectors(self, document: str) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
         """The keys and vectors of a document's passages.
 
         Raises:
@@ -136,12 +136,12 @@ class Queries:
         rows = self._rows("SELECT key, vector FROM passages WHERE document = ? ORDER BY key", document)
         return self._block([key for key, _ in rows], [vector for _, vector in rows])
 
-    def _block(self, keys: Sequence[int], vectors: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """Keys and vectors, float32 of shape (keys, dim), from what is stored."""
+    def _block(self, keys: Sequence[int], vectors: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
+        """Keys and vectors, float16 of shape (keys, dim), as they are stored."""
         if any(len(vector) != 2 * self.dim for vector in vectors):
             raise DamagedError("a stored vector is damaged: run `pincite check`, then `pincite rebuild`")
         rows = np.frombuffer(b"".join(vectors), np.float16).reshape(len(vectors), self.dim)
-        return np.array(keys, np.int64), rows.astype(np.float32)
+        return np.array(keys, np.int64), rows
 
     def minhashes(self) -> Iterator[tuple[str, bytes]]:
         """The id and minhash of each document that has one."""

@@ -121,7 +121,7 @@ def passage_row(
         vector.astype(np.float16).tobytes(),
         np.rint(inner / largest * 127).astype(np.int8).tobytes(),
     )
-    return (*row, crc(row))
+    return (*row, passage_crc(row))
 
 
 def source_row(source: str, origin: str, sha256: str, document: str) -> tuple[str | int, ...]:
@@ -133,6 +133,18 @@ def source_row(source: str, origin: str, sha256: str, document: str) -> tuple[st
 def crc(values: Iterable[object]) -> int:
     """CRC-32 over a row's values."""
     return zlib.crc32(b"".join([value if type(value) is bytes else repr(value).encode() for value in values]))
+
+
+def passage_crc(values: Sequence[Any]) -> int:
+    """`crc` of a passage's row, the last three of whose values are bytes; -1 where they are not.
+
+    Each is taken as it lies in memory: this is done for every passage whenever an index is opened.
+    """
+    sentences, vector, inner = values[6:]
+    if not (type(sentences) is type(vector) is type(inner) is bytes):
+        return -1
+    told = zlib.crc32("".join(map(repr, values[:6])).encode())
+    return zlib.crc32(inner, zlib.crc32(vector, zlib.crc32(sentences, told)))
 
 
 def digest(record: str, text: str) -> bytes:
@@ -147,7 +159,7 @@ def stored(row: tuple[Any, ...], remedy: str = "run `pincite rebuild`") -> Store
         DamagedError: the checksum does not match.
     """
     key, document, ordinal, start, end, page, headings, sentences, vector, inner, checksum = row
-    if crc(row[1:-1]) != checksum:
+    if passage_crc(row[1:-1]) != checksum:
         raise DamagedError(f"a passage of document {document} is damaged: {remedy}")
     pairs = np.frombuffer(sentences, np.int32).reshape(-1, 2) + start
     # Built without validation: the checksum vouches for what was validated on its way in.

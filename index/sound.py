@@ -10,7 +10,7 @@ from typing import NamedTuple
 from index import seal
 from index.errors import DamagedError
 from index.files import sqlite_errors
-from index.records import SEALED, crc, digest
+from index.records import SEALED, crc, digest, passage_crc
 
 
 class Sound(NamedTuple):
@@ -75,7 +75,7 @@ def _rows(db: sqlite3.Connection) -> Iterator[str | Sound]:
     for row in db.execute("SELECT * FROM passages ORDER BY key"):
         key, document, start, end, checksum = row[0], row[1], row[3], row[4], row[-1]
         sealed ^= seal.of("passages", key, checksum)
-        if crc(row[1:-1]) != checksum:
+        if passage_crc(row[1:-1]) != checksum:
             yield f"document {document}: a passage is damaged"
         elif document not in lengths:
             yield f"document {document}: a passage belongs to no document"

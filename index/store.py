@@ -260,7 +260,7 @@ class Store(Queries):
         """What is wrong with the database, a line each; nothing where it is sound."""
         return list(problems(self.connection, self._path))
 
-    def verified(self) -> Iterator[tuple[list[str], NDArray[np.int64], NDArray[np.float32]]]:
+    def verified(self) -> Iterator[tuple[list[str], NDArray[np.int64], NDArray[np.float16]]]:
         """The document, key and vector of each passage, in blocks, while all rows are seen to be what was put there.
 
         Raises:
@@ -281,7 +281,7 @@ class Store(Queries):
         if block:
             yield self._sound(block)
 
-    def _sound(self, block: list[Sound]) -> tuple[list[str], NDArray[np.int64], NDArray[np.float32]]:
+    def _sound(self, block: list[Sound]) -> tuple[list[str], NDArray[np.int64], NDArray[np.float16]]:
         keys, vectors = self._block([one.key for one in block], [one.vector for one in block])
         return [one.document for one in block], keys, vectors
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from index.guard import ReadersWriter
 
 Keys = NDArray[np.int64]
-Block = tuple[Keys, NDArray[np.float32]]
+Block = tuple[Keys, NDArray[np.float16]]
 
 LARGE = 100_000
 """More vectors than these get short codes; so many are looked at one by one in ten milliseconds or so."""
@@ -72,14 +72,17 @@ class VectorIndex:
             coding.join()
 
     def change(self, removed: Keys, added: Iterable[Block]) -> None:
-        """Remove the vectors with some keys, then add blocks of keys (n,) and unit rows (n, dim); all at once."""
+        """Remove the vectors with some keys, then add blocks of keys (n,) and unit rows (n, dim); all at once.
+
+        Rows are float16, which is also how FAISS keeps them.
+        """
         with self._guard.writing():
             self._there[self._places(removed)] = False
             keys, there = [self._keys], [self._there]
             for some, vectors in added:
-                self._exact.add(vectors)
+                self._exact.add_sa_codes(vectors.view(np.uint8))
                 if self._codes is not None:
-                    self._codes.add(vectors)
+                    self._codes.add(vectors.astype(np.float32))
                 keys.append(some)
                 there.append(np.ones(len(some), bool))
             self._keys, self._there = np.concatenate(keys), np.concatenate(there)

@@ -22,7 +22,7 @@ def cloud(count, seed=1):
 
 @pytest.fixture(scope="module")
 def vectors():
-    return cloud(8_000)
+    return cloud(8_000).astype(np.float16)
 
 
 @pytest.fixture
