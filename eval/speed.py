@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -138,14 +138,25 @@ def _seconds(work: Callable[[], object]) -> float:
     return timed("", [work]).p50 / 1000
 
 
+def weights() -> int:
+    """How many weights the encoder's layers hold: each word piece is multiplied with each of them."""
+    config = _config()
+    width, inner = config["hidden_size"], config["intermediate_size"]
+    return int(config["num_hidden_layers"] * (4 * width * width + 2 * width * inner))
+
+
 def _flops(texts: Sequence[str]) -> float:
-    """Operations for a text: two for each weight of a layer and word piece, and four widths for each pair of pieces."""
-    config = json.loads((default_model() / "config.json").read_text(encoding="utf-8"))
-    width, inner, layers = config["hidden_size"], config["intermediate_size"], config["num_hidden_layers"]
+    """Operations for a text: two for each weight and word piece, and four widths for each pair of pieces of a layer."""
+    config = _config()
     encodings = tokenizer(default_model()).encode_batch(list(texts))
     pieces = np.array([sum(encoding.attention_mask) for encoding in encodings], np.float64)
-    weights = 4 * width * width + 2 * width * inner
-    return float(np.mean(layers * (2 * weights * pieces + 4 * width * pieces**2)))
+    pairs = 4 * config["num_hidden_layers"] * config["hidden_size"]
+    return float(np.mean(2 * weights() * pieces + pairs * pieces**2))
+
+
+def _config() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((default_model() / "config.json").read_text(encoding="utf-8"))
+    return found
 
 
 class Adding(NamedTuple):
