@@ -12,7 +12,7 @@ from rag.question import masked, understand
     ("text", "rule", "kind"),
     [
         # Where the rules hear a word, the model hears the question.
-        ("What percent of adults believe what comments say?", "list", "amount"),
+        ("What share of the members voted?", "fact", "amount"),
         ("name of the inspector who was moved to other duties", "list", "person"),
         ("Which groups in Lower Isk were funded by the Northmere Fund?", "list", "list"),
     ],
