@@ -209,12 +209,13 @@ def svg(sizes: Sequence[Size]) -> str:
     """The processor time of each part against the number of passages, both as logarithms."""
     counts = [size.passages for size in sizes]
     values = [[max(line.of(size), 0.01) for size in sizes] for line in _LINES]
-    left, right = math.floor(math.log10(min(counts))), math.ceil(math.log10(max(counts) * 1.01))
+    left = math.floor(math.log10(min(counts)))
+    right = max(math.ceil(math.log10(max(counts))), left + 1)
     low = math.floor(math.log10(min(min(row) for row in values)))
     high = math.ceil(math.log10(max(max(row) for row in values)))
 
     def place(count: float, value: float) -> tuple[float, float]:
-        across = (math.log10(count) - left) / max(right - left, 1)
+        across = (math.log10(count) - left) / (right - left)
         up = (math.log10(value) - low) / max(high - low, 1)
         return 80 + 480 * across, 340 - 310 * up
 
@@ -231,7 +232,7 @@ def svg(sizes: Sequence[Size]) -> str:
     for power in range(low, high + 1):
         _, y = place(10**left, 10**power)
         parts.append(f'<path d="M80 {y:.0f}H560" stroke="#d0d7de"/>')
-        parts.append(f'<text x="72" y="{y + 4:.0f}" text-anchor="end">{10.0**power:,g} ms</text>')
+        parts.append(f'<text x="72" y="{y + 4:.0f}" text-anchor="end">{_power(power)}</text>')
     parts.append('<text x="320" y="386" text-anchor="middle">passages</text>')
     ends = _apart([place(counts[-1], row[-1])[1] for row in values])
     for colour, line, row, end in zip(_COLOURS, _LINES, values, ends, strict=True):
@@ -241,6 +242,15 @@ def svg(sizes: Sequence[Size]) -> str:
         parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="{colour}"/>' for x, y in points]
         parts.append(f'<text x="{points[-1][0] + 10:.0f}" y="{end + 4:.0f}" fill="{colour}">{line.name}</text>')
     return "\n".join([*parts, "</svg>", ""])
+
+
+def _power(power: int) -> str:
+    """Ten to some power of milliseconds, in words.
+
+    >>> _power(-1), _power(2), _power(4)
+    ('0.1 ms', '100 ms', '10 s')
+    """
+    return f"{10.0**power:g} ms" if power < 3 else f"{10 ** (power - 3):,} s"
 
 
 def _apart(heights: Sequence[float], least: float = 17) -> list[float]:

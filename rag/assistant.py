@@ -232,7 +232,9 @@ class Assistant:
             listed = from_lists(question, list(documents.values()), answered, named)
             if listed:
                 return listed
-        return from_section(question, list(documents.values())) or from_sentences(question, good, documents)
+        unlikely = [e for e in locked.evidence if e.probability < self.reader.threshold]
+        section = from_section(question, list(documents.values()))
+        return section or from_sentences(question, good, documents, unlikely)
 
 
 def _next(composed: Composed) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import combinations, groupby, takewhile
+from itertools import groupby, permutations, takewhile
 from typing import NamedTuple
 
 from index.library import Retrieved
@@ -13,6 +13,7 @@ from index.split import sentences
 from index.terms import content_terms
 from rag.compute import computed
 from rag.cues import PRONOUN
+from rag.locks import of_another
 from rag.members import Member
 from rag.models import Citation, Claim, Evidence, Nearest, Note, Reason, Rejected, Row
 from rag.question import Question, is_clear
@@ -38,11 +39,19 @@ class Composed(NamedTuple):
     notes: list[Note]
 
 
-def from_sentences(question: Question, evidence: Sequence[Evidence], documents: Mapping[str, Document]) -> Composed:
-    """The best sentences as claims, in the order of the documents; more of them where a question asks for all."""
+def from_sentences(
+    question: Question, evidence: Sequence[Evidence], documents: Mapping[str, Document], unlikely: Sequence[Evidence]
+) -> Composed:
+    """The best sentences as claims, in the order of the documents; more of them where a question asks for all.
+
+    Args:
+        unlikely: what does not answer by itself, but is shown where it is what answers but for a number or a name.
+    """
     most = _MOST_LISTED if question.wants_all else _MOST_FACTS
     chosen = _without_echoes(likeliest(evidence), documents)[:most]
-    chosen, differing = _with_rivals(chosen, evidence, documents)
+    same = [e for e in unlikely if any(_differ(e, best, documents, only=True) for best in chosen)]
+    same = [e for e in same if not of_another(question, documents[e.document], e)]
+    chosen, differing = _with_rivals(chosen, [*evidence, *same], documents)
     order = {document: n for n, document in enumerate(dict.fromkeys(e.document for e in chosen))}
     chosen.sort(key=lambda e: (order[e.document], e.start))
     drafts = []
@@ -66,16 +75,21 @@ def _with_rivals(
 ) -> tuple[list[Evidence], bool]:
     """What was chosen, and what other documents tell in the same words with another value, if less likely.
 
+    What is chosen is shown after the sentence that it leans on, so that another value of that counts, too.
+
     Returns:
         the evidence, and whether any of it differs.
     """
-
-    def differ(one: Evidence, other: Evidence) -> bool:
-        return one.document != other.document and rivals(_words(one, documents), _words(other, documents))
-
-    wanted = [e for e in evidence if any(differ(e, best) for best in chosen)]
+    wanted = [e for e in evidence if any(_differ(e, best, documents) for best in chosen)]
     beside = _without_echoes([*chosen, *wanted], documents)[: max(_MOST_LISTED, len(chosen))]
-    return beside, any(differ(one, other) for one, other in combinations(beside, 2))
+    return beside, any(_differ(one, other, documents) for one, other in permutations(beside, 2))
+
+
+def _differ(one: Evidence, other: Evidence, documents: Mapping[str, Document], only: bool = False) -> bool:
+    """Whether a sentence tells another value than one of another document, or than what that leans on."""
+    document, words = documents[other.document], _words(one, documents)
+    shown = [*_leaned_on(document, Span(other.start, other.end)), Span(other.start, other.end)]
+    return one.document != other.document and any(rivals(words, document.text[a:b], only) for a, b in shown)
 
 
 def _words(evidence: Evidence, documents: Mapping[str, Document]) -> str:

@@ -25,8 +25,11 @@ def alike(one: str, other: str) -> bool:
     return len(first & second) >= _ALIKE * min(len(first), len(second))
 
 
-def rivals(one: str, other: str) -> bool:
+def rivals(one: str, other: str, only: bool = False) -> bool:
     """Whether each of two sentences that are otherwise alike tells a number or a name that the other does not.
+
+    Args:
+        only: whether all their other words must be the same.
 
     >>> rivals("The ferry leaves at nine.", "The ferry leaves at seven.")
     True
@@ -36,7 +39,7 @@ def rivals(one: str, other: str) -> bool:
     first, second = _held(one), _held(other)
     mine, yours = _values(one) - second, _values(other) - first
     rest, others = first - mine, second - yours
-    if not rest or not others or len(rest & others) < _ALIKE * min(len(rest), len(others)):
+    if not rest or not others or len(rest & others) < _ALIKE * min(len(rest), len(others)) or (only and rest != others):
         return False
     return bool(mine and yours) or bool(first & _DENIALS) != bool(second & _DENIALS)
 

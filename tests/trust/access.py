@@ -240,10 +240,10 @@ def disputed(folder: Path, forgeries: int, tell: Callable[[str], Answer] | None 
                 index.add_bytes(f"Bulletin {at}\n\n{lie} This is paper {at} of the series.".encode(), f"lie-{at}.txt")
             answer = (tell or Assistant(index, Trained()).ask)(question)
         cited = [*answer.citations, *(citation for note in answer.notes for citation in note.citations)]
-        sources = {citation.source: citation.quote for citation in cited}
-        lies = [source for source in sources if source.startswith("lie-")]
-        if "true.txt" not in sources or true not in sources["true.txt"] or not lies:
-            hidden.append(f"{question} shows {sorted(sources)} ({answer.status})")
+        sources = sorted({citation.source for citation in cited})
+        is_told = any(citation.source == "true.txt" and true in citation.quote for citation in cited)
+        if not is_told or not any(source.startswith("lie-") for source in sources):
+            hidden.append(f"{question} shows {sources} ({answer.status})")
     return hidden
 
 
