@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import groupby, permutations, takewhile
+from itertools import groupby, takewhile
 from typing import NamedTuple
 
 from index.library import Retrieved
@@ -49,7 +49,8 @@ def from_sentences(
     """
     most = _MOST_LISTED if question.wants_all else _MOST_FACTS
     chosen = _without_echoes(likeliest(evidence), documents)[:most]
-    same = [e for e in unlikely if any(_differ(e, best, documents, only=True) for best in chosen)]
+    shown = _shown(chosen, documents)
+    same = [e for e in unlikely if _differs(e, shown, documents, only=True)]
     same = [e for e in same if not of_another(question, documents[e.document], e)]
     chosen, differing = _with_rivals(chosen, [*evidence, *same], documents)
     order = {document: n for n, document in enumerate(dict.fromkeys(e.document for e in chosen))}
@@ -58,7 +59,7 @@ def from_sentences(
     for e in chosen:
         document = documents[e.document]
         place = Span(e.start, e.end)
-        drafts.append(_stated(document, [*_leaned_on(document, place), place]))
+        drafts.append(_stated(document, _with_what_it_leans_on(document, place)))
         drafts += [_stated(document, [item]) for item in _announced(document, place)]
     claims, citations, rejected = verify(drafts)
     notes = [Note(kind="disagreement", text="The documents differ on this.")] if differing and len(claims) > 1 else []
@@ -80,16 +81,25 @@ def _with_rivals(
     Returns:
         the evidence, and whether any of it differs.
     """
-    wanted = [e for e in evidence if any(_differ(e, best, documents) for best in chosen)]
+    shown = _shown(chosen, documents)
+    wanted = [e for e in evidence if _differs(e, shown, documents)]
     beside = _without_echoes([*chosen, *wanted], documents)[: max(_MOST_LISTED, len(chosen))]
-    return beside, any(_differ(one, other, documents) for one, other in permutations(beside, 2))
+    shown = _shown(beside, documents)
+    return beside, any(_differs(e, shown, documents) for e in beside)
 
 
-def _differ(one: Evidence, other: Evidence, documents: Mapping[str, Document], only: bool = False) -> bool:
-    """Whether a sentence tells another value than one of another document, or than what that leans on."""
-    document, words = documents[other.document], _words(one, documents)
-    shown = [*_leaned_on(document, Span(other.start, other.end)), Span(other.start, other.end)]
-    return one.document != other.document and any(rivals(words, document.text[a:b], only) for a, b in shown)
+def _shown(evidence: Sequence[Evidence], documents: Mapping[str, Document]) -> list[tuple[str, str]]:
+    """The sentences by which evidence is shown, each with the id of its document."""
+    spans = [(documents[e.document], Span(e.start, e.end)) for e in evidence]
+    return [(d.id, d.text[start:end]) for d, span in spans for start, end in _with_what_it_leans_on(d, span)]
+
+
+def _differs(
+    evidence: Evidence, shown: Sequence[tuple[str, str]], documents: Mapping[str, Document], only: bool = False
+) -> bool:
+    """Whether a sentence tells another value than one that another document shows."""
+    words = _words(evidence, documents)
+    return any(evidence.document != document and rivals(words, other, only) for document, other in shown)
 
 
 def _words(evidence: Evidence, documents: Mapping[str, Document]) -> str:
@@ -128,13 +138,13 @@ def _stated(document: Document, spans: Sequence[Span]) -> Draft:
     return Draft(" ".join(words.split()), tuple((document, start, end) for start, end in spans))
 
 
-def _leaned_on(document: Document, place: Span) -> list[Span]:
-    """The sentence before one that begins with a pronoun, in the same block: it says who "he" is."""
+def _with_what_it_leans_on(document: Document, place: Span) -> list[Span]:
+    """A sentence; one that begins with a pronoun after the one before it in its block, which says who "he" is."""
     if not PRONOUN.match(document.text[place.start : place.end]):
-        return []
+        return [place]
     block = next((b for b in document.blocks if b.start <= place.start < b.end), None)
     before = sentences(document.text, block.start, place.start, document.language) if block else []
-    return before[-1:]
+    return [*before[-1:], place]
 
 
 def _announced(document: Document, place: Span) -> list[Span]:

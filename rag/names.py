@@ -62,14 +62,12 @@ _AND = re.compile(
 
 
 _AND_MORE = re.compile(rf"\s+(?:and|и)\s+(?!the\b)({_RUN})")
+_LOOK = 160  # characters before a name in which what makes it a receiver, or a place, may stand
 _PLACED = re.compile(r"\b(?:in|at|near|based in|around|from an?|an?|в|во)\s+(?:the\s+)?$", re.IGNORECASE)
 _ITS = re.compile(
     r"\b(?:it|they|which)\s+(?:was|were|has been)\s+(?:given|granted|awarded|paid|allocated)\b|"
     r"\b(?:it|they)\s+(?:received|got)\b|\bits\s+(?:grant\b|[$€£₸₽]|[A-Z]{3}\s\d)"
 )
-
-
-_LOOK = 160  # characters before a name in which what makes it a receiver may stand
 
 
 class Mention(NamedTuple):
