@@ -11,22 +11,20 @@ import hashlib
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import IO, NamedTuple
 
 from pydantic import ValidationError
 
-from index.child import ANSWER, BROKEN, MEMORY, QUESTION, READ, READY, REFUSED
+from index.child import ANSWER, BROKEN, MEMORY, QUESTION, READ, READY, REFUSED, launched
 from index.errors import DocumentError, StoreError
 from index.reading import Read
 
 _MIB = 1024 * 1024
 _START = 120  # seconds that a process may take to start
-_ONE_CORE = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 class Limits(NamedTuple):
@@ -99,7 +97,9 @@ class Apart:
 
     def _started(self) -> subprocess.Popen[bytes]:
         """A process that waits for files; what every file needs is loaded before the clock of the first one runs."""
-        self._child, self._owner = child, _ = _start(self._limits, self._module), os.getpid()
+        limits = self._limits
+        asked = (self._module, str(limits.seconds), str(limits.memory))
+        self._child, self._owner = child, _ = launched("index.child", *asked, stdin=subprocess.PIPE), os.getpid()
         with _timed(child, _START):
             ready = child.stdout.read(ANSWER.size) if child.stdout else b""
         if ready != ANSWER.pack(READY, 0):
@@ -150,19 +150,6 @@ def _timed(child: subprocess.Popen[bytes], seconds: float) -> Iterator[threading
         yield late
     finally:
         clock.cancel()
-
-
-def _start(limits: Limits, module: str) -> subprocess.Popen[bytes]:
-    """A process that sees the same modules as this one, and nothing in the folder that it is started in."""
-    modules = os.pathsep.join([str(Path(__file__).parents[1]), *filter(None, sys.path)])
-    command = [sys.executable, "-P", "-m", "index.child", module, str(limits.seconds), str(limits.memory)]
-    return subprocess.Popen(  # noqa: S603  nothing in it comes from outside
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, **_ONE_CORE, "PYTHONPATH": modules},
-    )
 
 
 def _exchange(child: subprocess.Popen[bytes], data: bytes, question: str, limits: Limits) -> tuple[bytes, bytes]:

@@ -323,7 +323,7 @@ class LocalEngine:
     def _follow_vectors(self, last: int) -> VectorIndex:
         if self._vectors is None:
             vectors, self._keys = VectorIndex(self._dim, self._large), {}
-            vectors.change(_NONE, self._verified())
+            vectors.change(_NONE, self._verified(vectors))
             self._vectors, self._vectors_at = vectors, last
             return vectors
         changed = list(dict.fromkeys(change.document for change in self.store.changes(self._vectors_at)))
@@ -340,9 +340,11 @@ class LocalEngine:
         self._vectors_at = last
         return self._vectors
 
-    def _verified(self) -> Iterator[Block]:
+    def _verified(self, into: VectorIndex) -> Iterator[Block]:
         """The vectors of all passages; the keys of each document are kept on the way."""
-        for documents, keys, vectors in self.store.verified():
+        for number, (documents, keys, vectors) in enumerate(self.store.verified()):
+            if number == 0:  # and not before: whoever checks beside this process is at work by now
+                into.reserve(self.store.counts()[1])
             ends = [n for n in range(1, len(documents)) if documents[n] != documents[n - 1]]
             for start, end in pairwise([0, *ends, len(documents)]):
                 document, some = documents[start], keys[start:end]

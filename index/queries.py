@@ -138,7 +138,7 @@ class Queries:
 
     def _block(self, keys: Sequence[int], vectors: Sequence[bytes]) -> tuple[NDArray[np.int64], NDArray[np.float16]]:
         """Keys and vectors, float16 of shape (keys, dim), as they are stored."""
-        if any(len(vector) != 2 * self.dim for vector in vectors):
+        if any(type(vector) is not bytes or len(vector) != 2 * self.dim for vector in vectors):
             raise DamagedError("a stored vector is damaged: run `pincite check`, then `pincite rebuild`")
         rows = np.frombuffer(b"".join(vectors), np.float16).reshape(len(vectors), self.dim)
         return np.array(keys, np.int64), rows

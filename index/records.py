@@ -140,10 +140,10 @@ def passage_crc(values: Sequence[Any]) -> int:
 
     Each is taken as it lies in memory: this is done for every passage whenever an index is opened.
     """
-    sentences, vector, inner = values[6:]
+    document, ordinal, start, end, page, headings, sentences, vector, inner = values
     if not (type(sentences) is type(vector) is type(inner) is bytes):
         return -1
-    told = zlib.crc32("".join(map(repr, values[:6])).encode())
+    told = zlib.crc32(f"{document!r}{ordinal!r}{start!r}{end!r}{page!r}{headings!r}".encode())
     return zlib.crc32(inner, zlib.crc32(vector, zlib.crc32(sentences, told)))
 
 

@@ -29,7 +29,7 @@ def prepare(db: sqlite3.Connection) -> None:
 def install(db: sqlite3.Connection, tables: Sealed) -> None:
     """Seal tables, whatever they hold now; inside the caller's transaction."""
     db.execute(_TABLE)
-    db.execute("INSERT INTO seal VALUES (1, ?, 0, lower(hex(randomblob(4))))", (_value(db, tables),))
+    db.execute("INSERT INTO seal VALUES (1, ?, 0, lower(hex(randomblob(4))))", (value(db, tables),))
     for table, columns in tables.items():
         old, new = (", ".join(f"{row}.{column}" for column in columns) for row in ("OLD", "NEW"))
         out = f"UPDATE seal SET value = sealed(value, '{table}', {old}), changes = changes + 1;"  # noqa: S608  fixed names
@@ -49,25 +49,36 @@ def age(db: sqlite3.Connection) -> tuple[str, int]:
     return str(name), int(changes)
 
 
-def is_whole(db: sqlite3.Connection, tables: Sealed, others: int = 0) -> bool:
+def is_whole(db: sqlite3.Connection, tables: Sealed) -> bool:
     """Whether the tables hold just the rows that were put there; inside the caller's transaction.
-
-    Args:
-        others: the exclusive or of all rows of the tables that are left out, each by `of`.
 
     Raises:
         sqlite3.DatabaseError: they cannot be read.
     """
+    return fits(db, value(db, tables))
+
+
+def fits(db: sqlite3.Connection, made: int) -> bool:
+    """Whether this is the seal of a database: the exclusive or of the `value` of all tables.
+
+    Raises:
+        sqlite3.DatabaseError: it cannot be read.
+    """
     rows = db.execute("SELECT value FROM seal").fetchall()
-    return rows == [(_value(db, tables) ^ others,)]
+    return bool(rows == [(made,)])
 
 
-def _value(db: sqlite3.Connection, tables: Sealed) -> int:
-    value = 0
+def value(db: sqlite3.Connection, tables: Sealed) -> int:
+    """What all rows of some tables add to a seal.
+
+    Raises:
+        sqlite3.DatabaseError: they cannot be read.
+    """
+    made = 0
     for table, columns in tables.items():
         for row in db.execute(f"SELECT {', '.join(columns)} FROM {table}"):  # noqa: S608
-            value ^= of(table, *row)
-    return value
+            made ^= of(table, *row)
+    return made
 
 
 def of(*row: object) -> int:

@@ -1,92 +1,110 @@
-"""Whether what a database holds is what was put there: all of it, in one look."""
+"""Whether what a database holds is what was put there: all of it, in one look.
+
+Passages are most of it, and may be looked at elsewhere meanwhile (`index.checker`).
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from index import seal
-from index.errors import DamagedError
 from index.files import sqlite_errors
 from index.records import SEALED, crc, digest, passage_crc
 
 
-class Sound(NamedTuple):
-    """A passage that is what was put there: its key, the id of its document, and its vector as it is stored."""
+class Looked(NamedTuple):
+    """What was found of passages.
 
-    key: int
-    document: str
-    vector: bytes
+    Attributes:
+        problems: a line each.
+        sealed: their part in the seal: the exclusive or of `seal.of` each.
+    """
+
+    problems: list[str]
+    sealed: int
 
 
-def problems(db: sqlite3.Connection, path: Path) -> Iterator[str]:
-    """What is wrong with a database, a line each, in the order in which it is found; nothing where it is sound.
+@contextmanager
+def one_state(db: sqlite3.Connection, path: Path) -> Iterator[None]:
+    """Read one state of a database, whoever writes meanwhile.
 
     Raises:
-        StoreError: it cannot be read for another reason than damage.
+        DamagedError, StoreError: what is wrong while reading, in our words.
     """
-    try:
-        yield from pages(db, path)
-    except DamagedError as error:
-        yield str(error)
-        return
-    yield from (found for found in rows(db, path) if isinstance(found, str))
-
-
-def pages(db: sqlite3.Connection, path: Path) -> list[str]:
-    """What SQLite itself finds wrong with the pages that rows lie on.
-
-    Raises:
-        DamagedError, StoreError: it cannot even look.
-    """
-    with sqlite_errors(path):
-        return [f"the database: {row[0]}" for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]
-
-
-def rows(db: sqlite3.Connection, path: Path) -> Iterator[str | Sound]:
-    """What is wrong with rows, a line each, and between these every passage that is sound, in the order of keys.
-
-    Raises:
-        StoreError: they cannot be read for another reason than damage.
-    """
-    with sqlite_errors(path):
-        db.execute("BEGIN")  # one state, whoever writes meanwhile
     try:
         with sqlite_errors(path):
-            yield from _rows(db)
-    except DamagedError as error:
-        yield str(error)
+            db.execute("BEGIN")
+            yield
     finally:
         if db.in_transaction:
             db.execute("ROLLBACK")
 
 
-def _rows(db: sqlite3.Connection) -> Iterator[str | Sound]:
-    lengths: dict[str, int] = {}
+def problems(db: sqlite3.Connection, of_passages: Callable[[], Looked]) -> list[str]:
+    """What is wrong with a database, a line each; nothing where it is sound. Inside `one_state`.
+
+    Args:
+        of_passages: gives what was found of them and of the pages they lie on; it is asked last.
+
+    Raises:
+        DamagedError, StoreError, sqlite3.DatabaseError: it cannot even be looked at.
+    """
+    found = list(_documents(db))
+    sealed = seal.value(db, {table: columns for table, columns in SEALED.items() if table != "passages"})
+    looked = of_passages()
+    if not seal.fits(db, sealed ^ looked.sealed):
+        found.append("rows are missing or changed: they do not match their seal")
+    return [*looked.problems, *found]
+
+
+def passages(db: sqlite3.Connection, another: Callable[[], sqlite3.Connection], path: Path) -> Looked:
+    """Look at all passages, and at the pages that all rows lie on. Inside `one_state`.
+
+    Args:
+        another: gives the thread that calls it a connection of its own: pages are looked at beside passages.
+        path: where the database lies.
+
+    Raises:
+        DamagedError, StoreError, sqlite3.DatabaseError: they cannot even be looked at.
+    """
+    with ThreadPoolExecutor(1) as beside:
+        damaged = beside.submit(lambda: _pages(another(), path))
+        found, sealed = [], 0
+        lengths = {
+            id_: len(text) if isinstance(text, str) else 0 for id_, text in db.execute("SELECT id, text FROM documents")
+        }
+        for row in db.execute("SELECT * FROM passages ORDER BY key"):
+            key, document, start, end, checksum = row[0], row[1], row[3], row[4], row[-1]
+            sealed ^= seal.of("passages", key, checksum)
+            if passage_crc(row[1:-1]) != checksum:
+                found.append(f"document {document}: a passage is damaged")
+            elif document not in lengths:
+                found.append(f"document {document}: a passage belongs to no document")
+            elif not 0 <= start < end <= lengths[document]:
+                found.append(f"document {document}: a passage leaves its text")
+        return Looked([*damaged.result(), *found], sealed)
+
+
+def _pages(db: sqlite3.Connection, path: Path) -> list[str]:
+    """What SQLite itself finds wrong."""
+    with sqlite_errors(path):
+        return [f"the database: {row[0]}" for row in db.execute("PRAGMA integrity_check") if row[0] != "ok"]
+
+
+def _documents(db: sqlite3.Connection) -> Iterator[str]:
+    known = set()
     columns = "id, source, record, text, digest"
     for document, source, record, text, expected in db.execute(f"SELECT {columns} FROM documents"):  # noqa: S608
-        are_texts = isinstance(record, str) and isinstance(text, str)
-        lengths[document] = len(text) if are_texts else 0
-        if not are_texts or digest(record, text) != expected:
+        known.add(document)
+        if not isinstance(record, str) or not isinstance(text, str) or digest(record, text) != expected:
             yield f"document {document} ({source}) is damaged"
-    sealed = 0  # made beside the checksums: going over all passages is most of the work
-    for row in db.execute("SELECT * FROM passages ORDER BY key"):
-        key, document, start, end, checksum = row[0], row[1], row[3], row[4], row[-1]
-        sealed ^= seal.of("passages", key, checksum)
-        if passage_crc(row[1:-1]) != checksum:
-            yield f"document {document}: a passage is damaged"
-        elif document not in lengths:
-            yield f"document {document}: a passage belongs to no document"
-        elif not 0 <= start < end <= lengths[document]:
-            yield f"document {document}: a passage leaves its text"
-        else:
-            yield Sound(key, document, row[8])
     for *values, expected in db.execute("SELECT source, origin, sha256, document, crc FROM sources"):
         if crc(values) != expected:
             yield f"source {values[0]} is damaged"
-        elif values[-1] not in lengths:
+        elif values[-1] not in known:
             yield f"source {values[0]}: its document is missing"
-    if not seal.is_whole(db, {table: columns for table, columns in SEALED.items() if table != "passages"}, sealed):
-        yield "rows are missing or changed: they do not match their seal"

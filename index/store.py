@@ -11,23 +11,27 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from index import seal
+from index.checker import Checker
 from index.database import Mark, connect, create, format_of
 from index.errors import DamagedError, LostError, StoreError, WrongEncoderError
 from index.files import Lock, make_folder, sqlite_errors
 from index.migrate import migrate
 from index.queries import Queries
 from index.records import FORMAT, Entry, digest, passage_row, source_row
-from index.sound import Sound, pages, problems, rows
+from index.sound import Looked, one_state, passages, problems
 
 DATABASE = "pincite.sqlite"
 _BLOCK = 10_000  # passages
+_MANY = 50_000  # passages: fewer are checked sooner than another process starts
+Vectors = tuple[list[str], NDArray[np.int64], NDArray[np.float16]]
+"""The document, key and vector of some passages."""
 UNMENDED = "damaged"
 """The folder of what `index.mend` has not finished with."""
 
@@ -258,32 +262,32 @@ class Store(Queries):
 
     def check(self) -> list[str]:
         """What is wrong with the database, a line each; nothing where it is sound."""
-        return list(problems(self.connection, self._path))
+        try:
+            with one_state(self.connection, self._path):
+                return problems(self.connection, self._looked)
+        except DamagedError as error:
+            return [str(error)]
 
-    def verified(self) -> Iterator[tuple[list[str], NDArray[np.int64], NDArray[np.float16]]]:
+    def _looked(self) -> Looked:
+        return passages(self.connection, lambda: self.connection, self._path)
+
+    def verified(self) -> Iterator[Vectors]:
         """The document, key and vector of each passage, in blocks, while all rows are seen to be what was put there.
 
         Raises:
             DamagedError: they are not. That may be known only at the end: what came before it is not to be used.
         """
-        with ThreadPoolExecutor(1) as beside:
-            damaged = beside.submit(lambda: pages(self.connection, self._path))
-            block: list[Sound] = []
-            for found in rows(self.connection, self._path):
-                if isinstance(found, str):
-                    raise self._damaged(found)
-                block.append(found)
-                if len(block) == _BLOCK:
-                    yield self._sound(block)
-                    block = []
-            for problem in damaged.result():
+        with one_state(self.connection, self._path), ExitStack() as ended:
+            checker = None
+            if self._one("SELECT coalesce(max(key), 0) FROM passages")[0] > _MANY:
+                checker = ended.enter_context(Checker(self._path, self.readonly, seal.age(self.connection)))
+            rows = self.connection.execute("SELECT key, document, vector FROM passages ORDER BY key")
+            while block := rows.fetchmany(_BLOCK):
+                keys, documents, vectors = zip(*block, strict=True)
+                yield list(documents), *self._block(keys, vectors)
+            # Where the other process was ended, or somebody wrote before it began, this one looks for itself.
+            for problem in problems(self.connection, lambda: (checker and checker.looked()) or self._looked()):
                 raise self._damaged(problem)
-        if block:
-            yield self._sound(block)
-
-    def _sound(self, block: list[Sound]) -> tuple[list[str], NDArray[np.int64], NDArray[np.float16]]:
-        keys, vectors = self._block([one.key for one in block], [one.vector for one in block])
-        return [one.document for one in block], keys, vectors
 
     def _damaged(self, problem: str) -> DamagedError:
         return DamagedError(f"{self.folder}: {problem}: run `pincite rebuild`")
@@ -294,5 +298,5 @@ class Store(Queries):
         Raises:
             DamagedError: they are not.
         """
-        for problem in problems(self.connection, self._path):
+        for problem in self.check():
             raise self._damaged(problem)

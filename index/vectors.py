@@ -71,6 +71,12 @@ class VectorIndex:
         if coding := self._coding:
             coding.join()
 
+    def reserve(self, count: int) -> None:
+        """Make room for so many vectors at once, while nobody else uses the index: room that grows is copied."""
+        held = self._exact.codes.size()
+        self._exact.codes.resize(max(held, count * int(self._exact.code_size)))
+        self._exact.codes.resize(held)  # what was made stays reserved
+
     def change(self, removed: Keys, added: Iterable[Block]) -> None:
         """Remove the vectors with some keys, then add blocks of keys (n,) and unit rows (n, dim); all at once.
 
