@@ -44,9 +44,15 @@ def exists(db: sqlite3.Connection) -> bool:
 
 
 def age(db: sqlite3.Connection) -> tuple[str, int]:
-    """The name that a database got with its seal, and how many changes there have been since."""
-    name, changes = db.execute("SELECT name, changes FROM seal").fetchone()
-    return str(name), int(changes)
+    """The name that a database got with its seal, and how many changes there have been since.
+
+    Raises:
+        sqlite3.DatabaseError: they cannot be read, or are not there.
+    """
+    rows = db.execute("SELECT name, changes FROM seal").fetchall()
+    if [tuple(map(type, row)) for row in rows] != [(str, int)]:
+        raise sqlite3.DatabaseError("malformed seal")
+    return rows[0][0], rows[0][1]
 
 
 def is_whole(db: sqlite3.Connection, tables: Sealed) -> bool:

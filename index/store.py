@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from index import seal
-from index.checker import Checker
 from index.database import Mark, connect, create, format_of
 from index.errors import DamagedError, LostError, StoreError, WrongEncoderError
 from index.files import Lock, make_folder, sqlite_errors
@@ -280,6 +279,8 @@ class Store(Queries):
         with one_state(self.connection, self._path), ExitStack() as ended:
             checker = None
             if self._one("SELECT coalesce(max(key), 0) FROM passages")[0] > _MANY:
+                from index.checker import Checker
+
                 checker = ended.enter_context(Checker(self._path, self.readonly, seal.age(self.connection)))
             rows = self.connection.execute("SELECT key, document, vector FROM passages ORDER BY key")
             while block := rows.fetchmany(_BLOCK):

@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from index import seal, store
+from index import checker, seal, store
 from index.checker import Checker
 from index.errors import DamagedError
 from index.library import Index
@@ -31,7 +31,7 @@ def verdicts(monkeypatch):
             said.append(super().looked())
             return said[-1]
 
-    monkeypatch.setattr(store, "Checker", Heard)
+    monkeypatch.setattr(checker, "Checker", Heard)
     return said
 
 
@@ -65,6 +65,9 @@ def test_a_sound_library_answers_as_it_does_without(folder, verdicts, monkeypatc
         ("DELETE FROM documents WHERE source LIKE '%00.txt'", "belongs to no document"),
         ("UPDATE documents SET text = 'x' || text WHERE source LIKE '%00.txt'", "is damaged"),
         ("UPDATE near SET similarity = 0.01", "do not match their seal"),
+        ("UPDATE seal SET value = value + 1", "do not match their seal"),
+        ("UPDATE seal SET changes = 'many'", "malformed seal"),
+        ("DELETE FROM seal", "malformed seal"),
     ],
 )
 def test_damage_is_said_before_any_answer(folder, statement, problem):
@@ -92,14 +95,14 @@ def test_where_the_other_process_ends_early_this_one_looks(folder, verdicts, mon
 def test_another_state_is_not_judged(folder):
     name, changes = age(folder)
     for other in ((name, changes - 1), ("other", changes)):
-        with Checker(folder / DATABASE, False, other) as checker:
-            assert checker.looked() is None
-    with Checker(folder / DATABASE, True, (name, changes)) as checker:
-        assert checker.looked().problems == []
+        with Checker(folder / DATABASE, False, other) as looking:
+            assert looking.looked() is None
+    with Checker(folder / DATABASE, True, (name, changes)) as looking:
+        assert looking.looked().problems == []
 
 
 def test_a_process_that_is_no_longer_needed_is_ended(folder):
-    with Checker(folder / DATABASE, False, age(folder)) as checker:
-        child = checker._child
+    with Checker(folder / DATABASE, False, age(folder)) as looking:
+        child = looking._child
     assert child.returncode is not None
     assert child.stdout.closed
