@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sqlite3
 import uuid
-import zlib
 from contextlib import suppress
 from pathlib import Path
+
+from isal.isal_zlib import crc32
 
 from index import seal
 from index.errors import DamagedError, NewerFormatError, StoreError
 from index.files import fsync_folder, sqlite_errors
-from index.records import FORMAT, SCHEMA, SEALED
+from index.schema import FORMAT, SCHEMA, SEALED
 
 
 def create(path: Path, encoder: str, dim: int) -> None:
@@ -103,7 +104,7 @@ class Mark:
         """The last commit that is known of the database of this name; 0 where nothing sound is known."""
         try:
             crc, of, number = self._path.read_text(encoding="ascii").split()
-            return int(number) if of == name and int(crc, 16) == zlib.crc32(f"{of} {number}".encode()) else 0
+            return int(number) if of == name and int(crc, 16) == crc32(f"{of} {number}".encode()) else 0
         except (OSError, ValueError):
             return 0
 
@@ -115,7 +116,7 @@ class Mark:
         except OSError:
             return
         try:
-            os.pwrite(handle, f"{zlib.crc32(body.encode()):08x} {body}\n".encode(), 0)
+            os.pwrite(handle, f"{crc32(body.encode()):08x} {body}\n".encode(), 0)
         except OSError:
             pass
         finally:

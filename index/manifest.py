@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+from isal.isal_zlib import crc32
 
 from index.files import fsync_folder
 
@@ -36,7 +37,7 @@ class Manifest(NamedTuple):
         """The manifest in a file; ``None`` where there is none, or it does not match its own checksum."""
         try:
             crc, _, body = path.read_bytes().partition(b"\n")
-            if int(crc, 16) != zlib.crc32(body):
+            if int(crc, 16) != crc32(body):
                 return None
             return cls(*json.loads(body))
         except (OSError, ValueError, TypeError):
@@ -51,7 +52,7 @@ class Manifest(NamedTuple):
         body = json.dumps(self).encode()
         temporary = path.with_suffix(".tmp")
         with temporary.open("wb") as file:
-            file.write(b"%08x\n" % zlib.crc32(body) + body)
+            file.write(b"%08x\n" % crc32(body) + body)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -71,5 +72,5 @@ def checksum(path: Path) -> int:
     found = 0
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
-            found = zlib.crc32(block, found)
+            found = crc32(block, found)
     return found

@@ -28,7 +28,8 @@ from index.ingest import UPLOAD, Versions
 from index.models import Document
 from index.prepare import Encoded, encode
 from index.reading import minhash_of
-from index.records import Entry, Source, Stored, crc, digest, stored
+from index.records import Entry, Source, Stored, stored
+from index.schema import crc, digest
 from index.split import split
 from index.store import DATABASE, UNMENDED, Store
 

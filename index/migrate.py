@@ -6,8 +6,9 @@ import sqlite3
 
 from index import seal
 from index.errors import DamagedError
-from index.records import FORMAT, SEALED, source_row, stored
-from index.records import digest as digest_of
+from index.records import source_row, stored
+from index.schema import FORMAT, SEALED
+from index.schema import digest as digest_of
 
 
 def migrate(db: sqlite3.Connection, made: int) -> None:

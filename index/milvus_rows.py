@@ -17,7 +17,8 @@ import numpy as np
 
 from index.milvus_server import LONGEST, Row, Server, as_number, folded
 from index.models import Document, Listed
-from index.records import Entry, Stored, digest, passage_row, stored
+from index.records import Entry, Stored, passage_row, stored
+from index.schema import digest
 from index.split import context
 from index.terms import terms
 

@@ -22,7 +22,8 @@ from index.filters import Where, conditions
 from index.milvus_rows import Held, held_by, is_current
 from index.milvus_server import Row, Server, among, parted, quoted, under, written
 from index.models import Document, Listed, Near
-from index.records import Entry, Source, Stored, digest
+from index.records import Entry, Source, Stored
+from index.schema import digest
 
 FORMAT = 1
 _NAMED = 'kind in ["source", "also"]'  # a document's own source, and others that hold the same text

@@ -16,7 +16,8 @@ from index.errors import DamagedError, UsageError
 from index.files import sqlite_errors
 from index.filters import Where, sql_where
 from index.models import Document, Listed, Near
-from index.records import Change, Source, Stored, digest, stored
+from index.records import Change, Source, Stored, stored
+from index.schema import digest
 
 _FEW = 500  # documents that are looked up one by one
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from index import seal
 from index.files import sqlite_errors
-from index.records import SEALED, crc, digest, passage_crc
+from index.schema import SEALED, crc, digest, passage_crc
 
 
 class Looked(NamedTuple):

@@ -23,7 +23,8 @@ from index.errors import DamagedError, LostError, StoreError, WrongEncoderError
 from index.files import Lock, make_folder, sqlite_errors
 from index.migrate import migrate
 from index.queries import Queries
-from index.records import FORMAT, Entry, digest, passage_row, source_row
+from index.records import Entry, passage_row, source_row
+from index.schema import FORMAT, digest
 from index.sound import Looked, one_state, passages, problems
 
 DATABASE = "pincite.sqlite"

@@ -7,7 +7,7 @@ import pytest
 
 from index.errors import StoreError
 from index.library import Index
-from index.records import FORMAT
+from index.schema import FORMAT
 from index.store import DATABASE
 from tests.trust import faults, kills, model, room, stopping
 from tests.trust.formats import PACKED, unpacked

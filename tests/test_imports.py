@@ -63,6 +63,14 @@ def test_a_search_loads_nothing_that_answers():
         rag.oracle  # noqa: B018
 
 
+def test_a_process_that_only_checks_loads_only_what_checks():
+    code = "import sys, index.checker; print({'numpy', 'pydantic', 'faiss', 'tantivy'} & {*sys.modules})"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert out.stdout.strip() == "set()"
+    with pytest.raises(AttributeError, match="has no attribute 'oracle'"):
+        index.oracle  # noqa: B018
+
+
 def test_reading_a_file_loads_no_mathematics():
     code = "import sys, index.minhash; print('scipy.integrate' in sys.modules, 'scipy.special' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)

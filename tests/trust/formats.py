@@ -10,7 +10,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from index.records import FORMAT
+from index.schema import FORMAT
 from tests.trust.light import NAMES, State, made
 
 PACKED = Path(__file__).with_name("formats")
