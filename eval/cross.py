@@ -6,7 +6,9 @@ import zlib
 from pathlib import Path
 from typing import Any
 
-LAYERS = (1, 3, 5)  # untrained, the mean of their pieces finds an answer better than that of the first three
+from rag.learned import Models, Trained
+from rag.trees import opened
+
 HALVES = 2
 SOUP = -1
 
@@ -17,7 +19,7 @@ def half_of(document: str) -> int:
 
 
 def network() -> Any:  # noqa: ANN401  torch is imported within
-    """Some layers of the encoder, and a judge of each sentence that begins as its cosine with the question.
+    """The encoder, and a judge of each sentence that begins as its cosine with the question.
 
     It takes `rag.cross.Rows` as tensors and gives logits of shape (windows, sentences).
     """
@@ -34,8 +36,6 @@ def network() -> Any:  # noqa: ANN401  torch is imported within
             for module in self.body.modules():
                 if isinstance(module, torch.nn.Dropout):
                     module.p = 0.0
-            kept = [self.body.encoder.layer[n] for n in LAYERS]
-            self.body.encoder.layer = torch.nn.ModuleList(kept)
             self.body.embeddings.word_embeddings.requires_grad_(False)  # too few words are seen to move them well
             wide = self.body.config.hidden_size
             self.norm = torch.nn.LayerNorm(3 * wide)
@@ -70,6 +70,15 @@ def written(work: Path) -> dict[int, Path]:
     states = {half: torch.load(work / f"practice-{half}.pt", weights_only=True)["net"] for half in range(HALVES)}
     states[SOUP] = {key: torch.stack([s[key] for s in states.values()]).mean(0) for key in states[0]}
     return {half: _write(state, work / f"network{half}.onnx") for half, state in states.items()}
+
+
+def half_readers(work: Path) -> dict[int, Trained]:
+    """The readers that `eval.train_reader` left in the work folder: of each half one that has not learned from it."""
+    kinds = "first", "network", "reader"
+    return {
+        half: Trained(Models(*(opened((work / f"{kind}{half}.onnx").read_bytes()) for kind in kinds)))
+        for half in range(HALVES)
+    }
 
 
 def _write(state: Any, path: Path) -> Path:  # noqa: ANN401

@@ -103,26 +103,6 @@ def auc(label: NDArray[np.int64], score: NDArray[np.float64]) -> float:
     return float(below.mean() / 2 / len(negative))
 
 
-def best_threshold(table: Table, probability: NDArray[np.float64]) -> float:
-    """The threshold that tells questions whose best sentence answers from those that nothing answers.
-
-    Of the thresholds whose Youden's J ("Index for rating diagnostic tests", 1950) is within one standard error of the
-    largest, the lowest: an answer that is shown with its sentence can be checked, and one that is withheld cannot.
-    Questions whose best sentence is wrong have no say: the harder practice is, the more silent the reader would be.
-    """
-    parts = list(by_question(table.question))
-    best = np.array([probability[rows].max() for rows in parts])
-    right = np.array([bool(table.label[rows][probability[rows].argmax()]) for rows in parts])
-    told = np.array([bool(table.label[rows].any()) for rows in parts])
-    grid = np.linspace(0.02, 0.98, 97)
-    answered = best >= grid[:, None]
-    found, silent = answered[:, right].mean(1), (~answered)[:, ~told].mean(1)
-    gain = found + silent
-    top = int(gain.argmax())
-    error = np.sqrt(found[top] * (1 - found[top]) / right.sum() + silent[top] * (1 - silent[top]) / (~told).sum())
-    return round(float(grid[gain >= gain[top] - error][0]), 2)
-
-
 def left_out(table: Table, data_set: int) -> dict[str, dict[str, float]]:
     """Scores on one set of trees that have not seen it, beside those of the plain cosine."""
     test = part(table, table.data_set == data_set)

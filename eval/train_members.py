@@ -1,8 +1,9 @@
 """Train the model of what belongs to a list: ``python -m eval.train_members --work DIR``; it takes a few minutes.
 
-Boosted trees over `rag.members.SIGNALS`, learned from the list questions of practice alone, those without an answer
-among them. Its limits are chosen on documents that were not learned from; both and what they give are written to
-``rag/weights/members.json``, the trees to ``rag/weights/members.onnx``.
+It comes after `eval.train_reader`, with the same work folder. Boosted trees over `rag.members.SIGNALS`, learned from
+the list questions of practice alone, those without an answer among them. Its limits are chosen on documents that were
+not learned from; both and what they give are written to ``rag/weights/members.json``, the trees to
+``rag/weights/members.onnx``.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,14 +22,16 @@ from numpy.typing import NDArray
 
 from eval.bench import read_documents
 from eval.cases import Case, read_cases
+from eval.cross import half_of, half_readers
 from eval.training import PRACTICE
 from eval.trees import export, platt, sigmoid
 from index.library import Index
 from index.models import Document, Span
+from rag import cross
 from rag.members import SIGNALS, WEIGHTS, measured, told_in
 from rag.names import same
 from rag.question import understand
-from rag.read import vectors_of
+from rag.read import rarities, vectors_of
 
 SEED = 1
 _FOLDS = 6
@@ -45,7 +49,7 @@ class Name(NamedTuple):
 
 
 @click.command()
-@click.option("--work", type=click.Path(path_type=Path), required=True, help="Where the index of practice is kept.")
+@click.option("--work", type=click.Path(path_type=Path), required=True, help="Where checkpoints are kept.")
 def main(work: Path) -> None:
     """Train on the list questions of practice, and write weights, limits and scores."""
     cases = [case for case in read_cases(PRACTICE / "cases.jsonl") if case.kind == "list"]
@@ -82,12 +86,15 @@ def _names(cases: Sequence[Case], work: Path) -> list[Name]:
         missing = (document for document in documents.values() if not index.engine.store.has(document.id))
         for _ in index.add_documents(missing):
             pass
+        readers = half_readers(work)
         for case in cases:
             question = understand(case.question)
             vectors = vectors_of(question, index.encoder)
             seen = index.retrieve(question.text, _READ, vector=vectors)
             near = {r.document.id: r.document for r in seen}.values()
-            for document, places, rows in measured(question, near, index, vectors):
+            reader = readers[half_of(documents[f"documents/{case.tags[0]}"].id)]  # has not learned from it
+            read = cross.read_of(reader.read(question, seen, rarities(question, index.engine)))
+            for document, places, rows in measured(question, near, index, vectors, read):
                 told = told_in(document)[0]
                 found += [
                     Name(case, place.name, row, _label(case, document, place.name, told[place.number].span))
@@ -104,7 +111,8 @@ def _label(case: Case, document: Document, name: str, span: Span) -> int:
     return -1 if fitting else 0
 
 
-def _is_one(name: str, known: Iterable[str]) -> bool:
+@cache
+def _is_one(name: str, known: tuple[str, ...]) -> bool:
     return any(same(name, other) for other in known)
 
 

@@ -28,8 +28,8 @@ import click
 import numpy as np
 from numpy.typing import NDArray
 
-from eval.cross import SOUP, half_of, written
-from eval.fitting import READINGS, Table, ablation, best_threshold, by_question, fit, left_out, part, scores, unseen
+from eval.cross import HALVES, SOUP, half_of, written
+from eval.fitting import READINGS, Table, ablation, by_question, fit, left_out, part, scores, unseen
 from eval.training import SETS, Example, TrainingSet, kept_for_trees, label_of, read
 from eval.trees import export, platt, sigmoid
 from index.library import Index, Retrieved
@@ -37,7 +37,7 @@ from index.models import Passage, Span
 from rag import cross
 from rag.learned import NAMES
 from rag.question import understand
-from rag.read import rarities, similarity
+from rag.read import rarities
 from rag.signals import signals
 from rag.trees import opened
 
@@ -67,7 +67,7 @@ def main(data: Path, work: Path) -> None:
         told = _kept(work / f"told-{digest:08x}.npy", lambda: _told(training, index, examples, asked, networks))
     table = plain._replace(signals=np.concatenate([plain.signals, told], axis=1))
     raw = unseen(table)
-    # Thresholds and scaling are for libraries such as ours, so they come from practice, on documents not learned from.
+    # Scaling is for libraries such as ours, so it comes from practice, on documents not learned from.
     practice = table.data_set == _PRACTICE
     library = practice & (table.question % READINGS == 0)
     scale = platt(raw[library], table.label[library])
@@ -76,9 +76,8 @@ def main(data: Path, work: Path) -> None:
     export(fit(plain), (1.0, 0.0), plain.signals.shape[1], _WEIGHTS / "first.onnx")
     export(booster, scale, len(NAMES), _WEIGHTS / "reader.onnx")
     copyfile(networks[SOUP], cross.WEIGHTS)
+    _write_halves(plain, table, work)
     report = {
-        "threshold": best_threshold(part(table, library), probability[library]),
-        "threshold of similarity": best_threshold(part(table, library), _similarity(table.signals[library])),
         "sha256": {name: _digest(_WEIGHTS / name) for name in ("first.onnx", "cross.onnx", "reader.onnx")},
         "questions": len(examples),
         "sentences": len(table.label),
@@ -103,9 +102,19 @@ class _Asked(NamedTuple):
     first: NDArray[np.float64]
 
 
-def _similarity(rows: NDArray[np.float32]) -> NDArray[np.float64]:
-    """What the baseline makes of some sentences."""
-    return np.array([similarity(dict(zip(NAMES, row, strict=True))) for row in rows.astype(np.float64)])
+def _write_halves(plain: Table, table: Table, work: Path) -> None:
+    """Leave trees in the work folder that have not learned from one half of practice, for `eval.cross.half_readers`."""
+    practice, half = table.data_set == _PRACTICE, table.document % HALVES
+    raw, trees = np.zeros(len(table.label)), {}
+    for left in range(HALVES):
+        learned = ~(practice & (half == left))
+        trees[left] = fit(part(table, learned))
+        raw[~learned] = trees[left].predict(table.signals[~learned], raw_score=True)
+        export(fit(part(plain, learned)), (1.0, 0.0), plain.signals.shape[1], work / f"first{left}.onnx")
+    library = practice & (table.question % READINGS == 0)
+    scale = platt(raw[library], table.label[library])
+    for left, booster in trees.items():
+        export(booster, scale, len(NAMES), work / f"reader{left}.onnx")
 
 
 def _digest(path: Path) -> str:

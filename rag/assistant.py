@@ -15,6 +15,7 @@ from index.errors import UsageError
 from index.filters import Where
 from index.library import Index, Mode, Retrieved
 from index.models import Added, Document, Hit, Listed
+from rag import cross
 from rag.compose import (
     Composed,
     from_lists,
@@ -32,7 +33,7 @@ from rag.locks import Locked, lock, same_but_for_period, says
 from rag.members import members
 from rag.models import Answer, Piece, Reason, Resolved
 from rag.question import Question, is_clear, understand
-from rag.read import Reader, Similarity, rarities, vectors_of
+from rag.read import Limits, Reader, Similarity, rarities, vectors_of
 from rag.rows import ABOUT_RECEIPT, sums_of_other_years
 from rag.unseen import told
 
@@ -145,7 +146,7 @@ class Assistant:
         generation = self.index.engine.snapshot()
         retrieved: list[Retrieved] = []
         locked = Locked([], [])
-        composed = Composed([], [], [], [], [])
+        made = Composed([], [], [], [], [])
         if is_clear(understood) and not resolved.choices:
             vectors = vectors_of(understood, self.index.encoder)
             clock.lap("encode")
@@ -156,9 +157,10 @@ class Assistant:
             evidence = self.reader.read(understood, retrieved, rarities(understood, self.index.engine))
             clock.lap("read")
             locked = lock(understood, evidence, documents)
-            composed = self._compose(understood, locked, documents, vectors)
+            read = cross.read_of(evidence)
+            made = composed(understood, locked, documents, self.index, vectors, read, self.reader.limits)
         reason: Reason | None = None
-        if not composed.claims:
+        if not made.claims:
             reason = (
                 "unclear_question"
                 if resolved.choices
@@ -168,21 +170,21 @@ class Assistant:
                     retrieved,
                 )
             )
-        sums = sums_of_other_years(understood, documents.values()) if composed.rows and understood.periods else []
-        notes = left_out(understood, locked.other_period, documents, _next(composed), sums)
+        sums = sums_of_other_years(understood, documents.values()) if made.rows and understood.periods else []
+        notes = left_out(understood, locked.other_period, documents, _next(made), sums)
         clock.lap("compose")
-        text = silence(understood, reason) if reason else written(composed)
+        text = silence(understood, reason) if reason else written(made)
         answer = Answer(
             question=" ".join(question.split()),
             status="refused" if reason else "answered",
             reason=reason,
             text="Which of these do you mean?" if resolved.choices else text,
-            claims=tuple(composed.claims),
-            citations=tuple(composed.citations),
-            rows=tuple(composed.rows),
-            rejected=tuple(composed.rejected),
+            claims=tuple(made.claims),
+            citations=tuple(made.citations),
+            rows=tuple(made.rows),
+            rejected=tuple(made.rejected),
             nearest=nearest(retrieved) if reason else (),
-            notes=(*composed.notes, *notes),
+            notes=(*made.notes, *notes),
             confidence=locked.evidence[0].probability if locked.evidence else 0.0,
             understood=understood.text if resolved.carried else None,
             choices=resolved.choices,
@@ -217,24 +219,36 @@ class Assistant:
 
         return why(self, question, quote, within)
 
-    def _compose(
-        self,
-        question: Question,
-        locked: Locked,
-        documents: Mapping[str, Document],
-        vectors: NDArray[np.float32],
-    ) -> Composed:
-        """Rows where what was given to whom is asked and the documents list it, else the sentences that stand."""
-        good = [e for e in locked.evidence if e.probability >= self.reader.threshold]
-        named = members(question, documents.values(), self.index, vectors) if question.kind == "list" else []
-        if question.kind == "list" or ABOUT_RECEIPT.search(question.text):
-            answered = any(says(question, documents[e.document].text[e.start : e.end]) for e in likeliest(good))
-            listed = from_lists(question, list(documents.values()), answered, named)
-            if listed:
-                return listed
-        unlikely = [e for e in locked.evidence if e.probability < self.reader.threshold]
-        section = from_section(question, list(documents.values()))
-        return section or from_sentences(question, good, documents, unlikely)
+
+def composed(
+    question: Question,
+    locked: Locked,
+    documents: Mapping[str, Document],
+    index: Index,
+    vectors: NDArray[np.float32],
+    read: Mapping[cross.Place, float],
+    limits: Limits,
+) -> Composed:
+    """Rows where what was given to whom is asked and the documents list it, else the sentences that stand.
+
+    Args:
+        locked: the evidence that agrees with the question.
+        documents: those that were read, by id.
+        vectors: of the question, as `rag.read.vectors_of` gives them.
+        read: what the network made of the sentences that it read, as `cross.read_of` gives it.
+        limits: what of the evidence is shown.
+    """
+    good = [e for e in locked.evidence if e.probability >= limits.threshold]
+    named = members(question, documents.values(), index, vectors, read) if question.kind == "list" else []
+    if question.kind == "list" or ABOUT_RECEIPT.search(question.text):
+        best = likeliest(good, limits.share)
+        answered = any(says(question, documents[e.document].text[e.start : e.end]) for e in best)
+        listed = from_lists(question, list(documents.values()), answered, named)
+        if listed:
+            return listed
+    unlikely = [e for e in locked.evidence if e.probability < limits.threshold]
+    section = from_section(question, list(documents.values()))
+    return section or from_sentences(question, good, documents, unlikely, limits.share)
 
 
 def _next(composed: Composed) -> int:

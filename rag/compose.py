@@ -26,7 +26,6 @@ _MOST_FACTS = 3
 _MOST_LISTED = 12
 _MOST_NOTED = 5
 _MOST_SUMS = 3
-_BESIDE = 0.7  # evidence is shown beside the best where its probability is at least this share of the best's
 
 
 class Composed(NamedTuple):
@@ -40,15 +39,20 @@ class Composed(NamedTuple):
 
 
 def from_sentences(
-    question: Question, evidence: Sequence[Evidence], documents: Mapping[str, Document], unlikely: Sequence[Evidence]
+    question: Question,
+    evidence: Sequence[Evidence],
+    documents: Mapping[str, Document],
+    unlikely: Sequence[Evidence],
+    share: float,
 ) -> Composed:
     """The best sentences as claims, in the order of the documents; more of them where a question asks for all.
 
     Args:
         unlikely: what does not answer by itself, but is shown where it is what answers but for a number or a name.
+        share: see `rag.read.Limits`.
     """
     most = _MOST_LISTED if question.wants_all else _MOST_FACTS
-    chosen = _without_echoes(likeliest(evidence), documents)[:most]
+    chosen = _without_echoes(likeliest(evidence, share), documents)[:most]
     shown = _shown(chosen, documents)
     same = [e for e in unlikely if _differs(e, shown, documents, only=True)]
     same = [e for e in same if not of_another(question, documents[e.document], e)]
@@ -66,9 +70,9 @@ def from_sentences(
     return Composed(claims, citations, rejected, [], notes)
 
 
-def likeliest(evidence: Sequence[Evidence]) -> list[Evidence]:
+def likeliest(evidence: Sequence[Evidence], share: float) -> list[Evidence]:
     """The best of some evidence, best first, and what is nearly as likely."""
-    return [e for e in evidence if e.probability >= evidence[0].probability * _BESIDE]
+    return [e for e in evidence if e.probability >= evidence[0].probability * share]
 
 
 def _with_rivals(

@@ -7,7 +7,9 @@ only `WINDOWS` places are read: what the signals alone take for the likeliest. `
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from math import isnan, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from index.encode import default_model, tokenizer
 from index.models import Document, Span
+from rag.models import Evidence
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -143,14 +146,28 @@ def likeliest(order: Iterable[tuple[Document, Sequence[Span], int]]) -> list[Win
 
 
 def read(question: str, windows: Sequence[Window], network: onnxruntime.InferenceSession) -> dict[Place, float]:
-    """How well each sentence of some windows answers, as a logit; one that stands in two counts where it came first."""
+    """How well each sentence of some windows answers, as a logit; one that stands in two counts where it came first.
+
+    Each window is read for itself, beside the others: the network reckons in eight bits, which are shared out over all
+    that it is given at once.
+    """
     found: dict[Place, float] = {}
-    if windows:
-        logits = network.run(None, rows([encoded(question, one) for one in windows])._asdict())[0]
-        for one, told in zip(windows, logits, strict=True):
-            for span, logit in zip(one.sentences, told, strict=False):
-                found.setdefault((one.document.id, span.start), float(logit))
+    made = _readers().map(lambda one: network.run(None, rows([encoded(question, one)])._asdict())[0][0], windows)
+    for one, told in zip(windows, made, strict=True):
+        for span, logit in zip(one.sentences, told, strict=False):
+            found.setdefault((one.document.id, span.start), float(logit))
     return found
+
+
+@cache
+def _readers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(WINDOWS)
+
+
+def read_of(evidence: Iterable[Evidence]) -> dict[Place, float]:
+    """What `read` gave for the sentences of some evidence that were read."""
+    found = {(e.document, e.start): e.signals.get(NAMES[0], nan) for e in evidence}
+    return {place: logit for place, logit in found.items() if not isnan(logit)}
 
 
 def columns(logits: NDArray[np.float32]) -> NDArray[np.float32]:

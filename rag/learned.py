@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -14,6 +12,7 @@ from index.library import Retrieved
 from rag import cross, signals
 from rag.models import Evidence
 from rag.question import Question
+from rag.read import Limits, limits_of
 from rag.trees import session
 
 if TYPE_CHECKING:
@@ -21,9 +20,16 @@ if TYPE_CHECKING:
 
 _WEIGHTS = Path(__file__).parent / "weights"
 _MEASURED = _WEIGHTS / "scores.json"
-_CORES = 2  # on which the network reads: the longest step of an answer
 NAMES = (*signals.NAMES, *cross.NAMES)
 RISING = signals.RISING | frozenset(cross.NAMES)
+
+
+class Models(NamedTuple):
+    """What the reader runs: trees that choose places, a network that reads these, and trees that judge by both."""
+
+    first: onnxruntime.InferenceSession
+    network: onnxruntime.InferenceSession
+    last: onnxruntime.InferenceSession
 
 
 class Trained:
@@ -31,23 +37,27 @@ class Trained:
 
     name = "trained"
 
-    @cached_property
-    def threshold(self) -> float:
-        """See `Reader.threshold`; chosen on practice questions by models that had not learned from their documents."""
-        return float(json.loads(_MEASURED.read_text())["threshold"])
+    def __init__(self, models: Models | None = None) -> None:
+        """With others in place of the shipped models: training asks some that have not learned from a document."""
+        self._others = models
+
+    @property
+    def limits(self) -> Limits:
+        """See `Reader.limits`; chosen on practice questions by models that had not learned from their documents."""
+        return limits_of(self.name)
 
     def read(self, question: Question, retrieved: Sequence[Retrieved], rarity: Mapping[str, float]) -> list[Evidence]:
         """See `Reader.read`."""
         candidates, known = signals.signals(question, retrieved, rarity)
         if not candidates:
             return []
-        first = self._first.run(None, {"signals": known})[0][:, 0]
+        first = self._models.first.run(None, {"signals": known})[0][:, 0]
         order = [candidates[n] for n in np.argsort(-first, kind="stable")]
         windows = cross.likeliest((c.document, retrieved[c.rank - 1].hit.passage.sentences, c.start) for c in order)
-        told = cross.read(question.text, windows, session(cross.WEIGHTS, _MEASURED, _CORES))
+        told = cross.read(question.text, windows, self._models.network)
         logits = [told.get((c.document.id, c.start), np.nan) for c in candidates]
         rows = np.concatenate([known, cross.columns(np.array(logits, np.float32))], axis=1)
-        probability = self._session.run(None, {"signals": rows})[0][:, 0]
+        probability = self._models.last.run(None, {"signals": rows})[0][:, 0]
         found = [
             Evidence(
                 document=c.document.id,
@@ -65,14 +75,10 @@ class Trained:
         row = np.array([[evidence.signals[name] for name in NAMES]], np.float32)
         without = np.repeat(row, len(NAMES), axis=0)
         np.fill_diagonal(without, np.nan)
-        left = self._session.run(None, {"signals": without})[0][:, 0]
+        left = self._models.last.run(None, {"signals": without})[0][:, 0]
         return dict(zip(NAMES, (evidence.probability - left).tolist(), strict=True))
 
     @property
-    def _session(self) -> onnxruntime.InferenceSession:
-        return session(_WEIGHTS / "reader.onnx", _MEASURED)
-
-    @property
-    def _first(self) -> onnxruntime.InferenceSession:
-        """The trees that decide what the network reads."""
-        return session(_WEIGHTS / "first.onnx", _MEASURED)
+    def _models(self) -> Models:
+        places = _WEIGHTS / "first.onnx", cross.WEIGHTS, _WEIGHTS / "reader.onnx"
+        return self._others or Models(*(session(place, _MEASURED) for place in places))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from math import isnan, log, nan
 from pathlib import Path
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from index.models import Document, Span
 from index.split import sentences
 from index.terms import content_terms
+from rag import cross
 from rag.kept import per_document
 from rag.names import key, mentions, recipients
 from rag.question import Question
@@ -37,7 +38,7 @@ SIGNALS: tuple[str, ...] = (
     "words", "in or at", "in lead", "names in sentence", "share of names", "item", "length", "place in document",
     "receivers in sentence", "names around",
     "cosine", "bare cosine", "cosine around", "bare around", "told", "told around", "rest told", "rest around",
-    "rest over", "rest", "period", "of the kind", "document", "sentences read",
+    "rest over", "rest", "period", "of the kind", "document", "sentences read", *cross.NAMES,
 )  # fmt: skip
 WEIGHTS = Path(__file__).parent / "weights" / "members.onnx"
 _DOCUMENTS = 3  # of those that speak of what is asked, so many are gone through
@@ -79,16 +80,21 @@ class Told(NamedTuple):
 
 
 def members(
-    question: Question, documents: Iterable[Document], index: Index, vectors: NDArray[np.float32]
+    question: Question,
+    documents: Iterable[Document],
+    index: Index,
+    vectors: NDArray[np.float32],
+    read: Mapping[cross.Place, float],
 ) -> list[Member]:
     """The names that are likely enough members of the list that a question asks for, in the order of their documents.
 
     Args:
         documents: those that a search found, best first.
         vectors: of the question, as `rag.read.vectors_of` gives them.
+        read: what the network made of the sentences that it read for the question, as `cross.read` gives it.
     """
     limits = _limits()
-    found = judged(question, documents, index, vectors)
+    found = judged(question, documents, index, vectors, read)
     best = max((member.probability for member in found), default=0.0)
     if best < limits.best:
         return []
@@ -96,11 +102,15 @@ def members(
 
 
 def judged(
-    question: Question, documents: Iterable[Document], index: Index, vectors: NDArray[np.float32]
+    question: Question,
+    documents: Iterable[Document],
+    index: Index,
+    vectors: NDArray[np.float32],
+    read: Mapping[cross.Place, float],
 ) -> list[Member]:
     """All names of the likeliest documents with their probabilities; the arguments are those of `members`."""
     found: list[Member] = []
-    for document, places, rows in measured(question, documents, index, vectors):
+    for document, places, rows in measured(question, documents, index, vectors, read):
         if places:
             probability = session(WEIGHTS, WEIGHTS.with_suffix(".json")).run(None, {"signals": rows})[0][:, 0]
             told = told_in(document)[0]
@@ -112,7 +122,11 @@ def judged(
 
 
 def measured(
-    question: Question, documents: Iterable[Document], index: Index, vectors: NDArray[np.float32]
+    question: Question,
+    documents: Iterable[Document],
+    index: Index,
+    vectors: NDArray[np.float32],
+    read: Mapping[cross.Place, float],
 ) -> Iterable[tuple[Document, list[Place], NDArray[np.float32]]]:
     """The likeliest documents, the names in each that the question does not name, and their signals.
 
@@ -123,8 +137,8 @@ def measured(
     likely = [document for document in documents if _speaks_of_all(question.names, document)][:_DOCUMENTS]
     for rank, document in enumerate(likely, start=1):
         within = frozenset((document.id,))
-        read = candidates(index.retrieve(question.text, _PASSAGES, within=within, vector=vectors))
-        yield document, *_signals(question, document, rank, read)
+        near = candidates(index.retrieve(question.text, _PASSAGES, within=within, vector=vectors))
+        yield document, *_signals(question, document, rank, near, read)
 
 
 def _speaks_of_all(names: Iterable[str], document: Document) -> bool:
@@ -173,7 +187,7 @@ def told_in(document: Document) -> tuple[list[Told], list[Place]]:
 
 
 def _signals(
-    question: Question, document: Document, rank: int, read: Sequence[Candidate]
+    question: Question, document: Document, rank: int, near: Sequence[Candidate], read: Mapping[cross.Place, float]
 ) -> tuple[list[Place], NDArray[np.float32]]:
     told, found = told_in(document)
     asked = key(" ".join(question.names)) if question.names else frozenset()
@@ -184,20 +198,22 @@ def _signals(
         and told[place.number].scoped.agreement(question.periods) != "contradicted"  # another year's list is no answer
     ]
     rows = np.empty((len(found), len(SIGNALS)), np.float32)
-    cosines = {c.start: (c.cosine, c.bare) for c in read}
+    cosines = {c.start: (c.cosine, c.bare) for c in near}
     known = [cosines.get(each.span.start, (nan, nan)) for each in told]
     wanted = set(question.terms)
     rest = wanted - about(document)
+    best = max(read.values(), default=nan)
     stems = {t[:BEGINNING] for t in wanted}
     for row, place in zip(rows, found, strict=True):
         n = place.number
-        near = range(max(0, n - _AROUND), min(len(told), n + _AROUND + 1))
-        around = told[n].over.union(*(told[k].terms for k in near if k <= n))
+        beside = range(max(0, n - _AROUND), min(len(told), n + _AROUND + 1))
+        around = told[n].over.union(*(told[k].terms for k in beside if k <= n))
+        logit = read.get((document.id, told[n].span.start), nan)
         row[:] = (
             *place.signals,
             *known[n],
-            _best(known[k][0] for k in near),
-            _best(known[k][1] for k in near),
+            _best(known[k][0] for k in beside),
+            _best(known[k][1] for k in beside),
             _share(wanted, told[n].terms),
             _share(wanted, around),
             _share(rest, told[n].terms),
@@ -208,6 +224,9 @@ def _signals(
             float(any(word[:BEGINNING] in stems for word in key(place.name))),
             float(rank),
             log(1 + len(cosines)),
+            logit,
+            logit - best,
+            best,
         )
     return found, rows
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -41,14 +44,33 @@ class Candidate(NamedTuple):
         return self.document.text[self.start : self.end]
 
 
+class Limits(NamedTuple):
+    """What of a reader's evidence is shown.
+
+    Attributes:
+        threshold: the probability from which on a sentence is shown.
+        share: of the best one's probability; from there on another is shown beside it.
+    """
+
+    threshold: float
+    share: float
+
+
+@cache
+def limits_of(reader: str) -> Limits:
+    """The limits that `eval.train_limits` chose for a reader."""
+    chosen = json.loads((Path(__file__).parent / "weights" / "limits.json").read_text(encoding="utf-8"))[reader]
+    return Limits(chosen["threshold"], chosen["share"])
+
+
 class Reader(Protocol):
     """Proposes evidence; it may be wrong."""
 
     name: str
 
     @property
-    def threshold(self) -> float:
-        """The probability from which a sentence is shown as evidence."""
+    def limits(self) -> Limits:
+        """What of its evidence is shown."""
 
     def read(self, question: Question, retrieved: Sequence[Retrieved], rarity: Mapping[str, float]) -> list[Evidence]:
         """Every sentence of the retrieved passages with its probability, best first.
@@ -67,7 +89,11 @@ class Similarity:
     """The baseline: likeness of vectors and shared terms, and nothing learned."""
 
     name = "similarity"
-    threshold = 0.15  # what `eval.train_reader` finds on practice, by the rule that the trained reader's is found by
+
+    @property
+    def limits(self) -> Limits:
+        """See `Reader.limits`; chosen as the trained reader's are."""
+        return limits_of(self.name)
 
     def read(self, question: Question, retrieved: Sequence[Retrieved], rarity: Mapping[str, float]) -> list[Evidence]:
         """See `Reader.read`."""

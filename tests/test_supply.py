@@ -92,7 +92,7 @@ def test_another_reader_than_the_measured_one_is_refused(tmp_path, monkeypatch):
         trees.write(b"\0")
     monkeypatch.setattr(learned, "_WEIGHTS", tmp_path)
     with pytest.raises(PinciteError, match="not the file that was measured"):
-        _ = learned.Trained()._session
+        _ = learned.Trained()._models
 
 
 def test_it_starts_with_the_network_cut(tmp_path):
