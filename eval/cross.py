@@ -74,7 +74,7 @@ def written(work: Path) -> dict[int, Path]:
 
 def half_readers(work: Path) -> dict[int, Trained]:
     """The readers that `eval.train_reader` left in the work folder: of each half one that has not learned from it."""
-    kinds = "first", "network", "reader"
+    kinds = "first", "network", "reader", "sure"
     return {
         half: Trained(Models(*(opened((work / f"{kind}{half}.onnx").read_bytes()) for kind in kinds)))
         for half in range(HALVES)

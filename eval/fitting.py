@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.training import SEED, SETS
-from rag import cross
+from rag import cross, sure
 from rag.learned import NAMES, RISING
 
 FOLDS = 6
@@ -49,21 +49,68 @@ def fit(table: Table, without: Sequence[str] = ()) -> Any:  # noqa: ANN401  Ligh
         "bagging_freq": 1, "lambda_l2": 5, "monotone_constraints": [int(name in RISING) for name in names],
         "seed": SEED, "deterministic": True, "num_threads": 2, "verbose": -1,
     }  # fmt: skip
-    # A few hundred questions on documents such as ours teach as much as thousands on paragraphs of an encyclopaedia.
-    weight = np.where(table.data_set == SETS.index("practice"), _PRACTICE_WEIGHT, 1.0)
     signals = table.signals.copy()
     signals[:, [names.index(name) for name in without]] = np.nan
-    return lightgbm.train(settings, lightgbm.Dataset(signals, table.label, weight=weight), _TREES)
+    return lightgbm.train(settings, lightgbm.Dataset(signals, table.label, weight=_weight(table)), _TREES)
 
 
-def unseen(table: Table, without: Sequence[str] = (), folds: int = FOLDS) -> NDArray[np.float64]:
+def _weight(table: Table) -> NDArray[np.float64]:
+    """A few hundred questions on documents such as ours teach as much as thousands on an encyclopaedia."""
+    return np.where(table.data_set == SETS.index("practice"), _PRACTICE_WEIGHT, 1.0)
+
+
+def fit_sure(table: Table, _: Sequence[str] = ()) -> Any:  # noqa: ANN401
+    """Boosted trees over the signals of whole questions, `rag.sure.NAMES`."""
+    import lightgbm
+
+    settings = {
+        "objective": "binary", "learning_rate": 0.05, "num_leaves": 12, "min_data_in_leaf": 60,
+        "feature_fraction": 0.6, "bagging_fraction": 0.8, "bagging_freq": 1, "lambda_l2": 5,
+        "seed": SEED, "deterministic": True, "num_threads": 2, "verbose": -1,
+    }  # fmt: skip
+    return lightgbm.train(settings, lightgbm.Dataset(table.signals, table.label, weight=_weight(table)), _TREES)
+
+
+def by_reading(table: Table, logits: NDArray[np.float64]) -> Table:
+    """A row for each reading of a question: its `rag.sure` signals, and whether any sentence answers."""
+    parts = list(by_question(table.question))
+    signals = np.stack([sure.measured(table.signals[rows], logits[rows]) for rows in parts])
+    label = np.array([int(table.label[rows].any()) for rows in parts])
+    first = np.array([rows.start for rows in parts])
+    return Table(signals, label, table.question[first], table.data_set[first], table.document[first])
+
+
+def how_sure(whole: Table, certain: NDArray[np.float64]) -> dict[str, dict[str, float]]:
+    """For each set, read in a library: how well answerable questions are told by the best sentence, and by all.
+
+    Args:
+        whole: as `by_reading` gives it.
+        certain: what was made of each reading by trees that have not learned from its document.
+    """
+    best, library = whole.signals[:, 0], whole.question % READINGS == 0
+    return {
+        name: {
+            "by the best sentence": round(auc(whole.label[which], best[which]), 4),
+            "by all of them": round(auc(whole.label[which], certain[which]), 4),
+        }
+        for number, name in enumerate(SETS)
+        for which in [library & (whole.data_set == number)]
+    }
+
+
+def unseen(
+    table: Table,
+    without: Sequence[str] = (),
+    folds: int = FOLDS,
+    fitted: Callable[[Table, Sequence[str]], Any] | None = None,
+) -> NDArray[np.float64]:
     """Raw scores of all rows, each of trees that have learned from no question on its document."""
     raw = np.zeros(len(table.label))
     for fold in range(folds):
         left = table.document % folds == fold
         signals = table.signals[left].copy()
         signals[:, [NAMES.index(name) for name in without]] = np.nan
-        raw[left] = fit(part(table, ~left), without).predict(signals, raw_score=True)
+        raw[left] = (fitted or fit)(part(table, ~left), without).predict(signals, raw_score=True)
     return raw
 
 

@@ -36,7 +36,7 @@ from rag.read import Limits, Reader, Similarity, rarities, vectors_of
 MEASURES = ("nugget_all", "citation_precision", "refusal_f1")
 _GRID = tuple(
     Limits(threshold, share)
-    for threshold, share in product((0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3), (0.3, 0.4, 0.5, 0.7))
+    for threshold, share in product((0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.35), (0.2, 0.3, 0.4, 0.5))
 )
 _WEIGHTS = Path(__file__).parents[1] / "rag" / "weights" / "limits.json"
 _LIBRARY = 24  # documents

@@ -29,12 +29,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.cross import HALVES, SOUP, half_of, written
-from eval.fitting import READINGS, Table, ablation, by_question, fit, left_out, part, scores, unseen
+from eval.fitting import (
+    READINGS,
+    Table,
+    ablation,
+    by_question,
+    by_reading,
+    fit,
+    fit_sure,
+    how_sure,
+    left_out,
+    part,
+    scores,
+    unseen,
+)
 from eval.training import SETS, Example, TrainingSet, kept_for_trees, label_of, read
 from eval.trees import export, platt, sigmoid
 from index.library import Index, Retrieved
 from index.models import Passage, Span
-from rag import cross
+from rag import cross, sure
 from rag.learned import NAMES
 from rag.question import understand
 from rag.read import rarities
@@ -49,6 +62,7 @@ _LIKELIEST = 30
 _THREADS = 2  # that read at once, each with one core
 _WEIGHTS = Path(__file__).parents[1] / "rag" / "weights"
 _PRACTICE = SETS.index("practice")
+_WRITTEN = ("first.onnx", "cross.onnx", "reader.onnx", "sure.onnx")
 
 
 @click.command()
@@ -76,9 +90,17 @@ def main(data: Path, work: Path) -> None:
     export(fit(plain), (1.0, 0.0), plain.signals.shape[1], _WEIGHTS / "first.onnx")
     export(booster, scale, len(NAMES), _WEIGHTS / "reader.onnx")
     copyfile(networks[SOUP], cross.WEIGHTS)
+    whole = by_reading(table, scale[0] * raw + scale[1])
+    certain = unseen(whole, fitted=fit_sure)
+    whole_library = (whole.data_set == _PRACTICE) & (whole.question % READINGS == 0)
+    sure_scale = platt(certain[whole_library], whole.label[whole_library])
+    export(fit_sure(whole), sure_scale, len(sure.NAMES), _WEIGHTS / "sure.onnx")
     _write_halves(plain, table, work)
+    for left in range(HALVES):
+        learned = ~((whole.data_set == _PRACTICE) & (whole.document % HALVES == left))
+        export(fit_sure(part(whole, learned)), sure_scale, len(sure.NAMES), work / f"sure{left}.onnx")
     report = {
-        "sha256": {name: _digest(_WEIGHTS / name) for name in ("first.onnx", "cross.onnx", "reader.onnx")},
+        "sha256": {name: _digest(_WEIGHTS / name) for name in _WRITTEN},
         "questions": len(examples),
         "sentences": len(table.label),
         "practice, by documents not learned from": {
@@ -86,6 +108,7 @@ def main(data: Path, work: Path) -> None:
             for number, reading in enumerate(("in a library", "alone"))
             for which in [practice & (table.question % READINGS == number)]
         },
+        "how sure": how_sure(whole, certain),
         "left out": {name: left_out(table, n) for n, name in enumerate(SETS)},
         "without": ablation(table),
         "gain": dict(zip(NAMES, booster.feature_importance("gain").round().tolist(), strict=True)),

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from index.library import Retrieved
-from rag import cross, signals
+from rag import cross, signals, sure
 from rag.models import Evidence
 from rag.question import Question
 from rag.read import Limits, limits_of
@@ -25,15 +26,26 @@ RISING = signals.RISING | frozenset(cross.NAMES)
 
 
 class Models(NamedTuple):
-    """What the reader runs: trees that choose places, a network that reads these, and trees that judge by both."""
+    """What the reader runs, one after another.
+
+    Attributes:
+        first: trees that choose places.
+        network: reads these.
+        last: trees that judge sentences by both.
+        sure: trees that tell from all of them how likely any answers (`rag.sure`).
+    """
 
     first: onnxruntime.InferenceSession
     network: onnxruntime.InferenceSession
     last: onnxruntime.InferenceSession
+    sure: onnxruntime.InferenceSession
 
 
 class Trained:
-    """Boosted trees over `rag.signals` and what a network reads (`rag.cross`), scaled to probabilities."""
+    """Boosted trees over `rag.signals` and what a network reads (`rag.cross`), scaled to probabilities.
+
+    The likeliest sentence is as likely as it is that any answers, and the others in proportion to it.
+    """
 
     name = "trained"
 
@@ -57,7 +69,9 @@ class Trained:
         told = cross.read(question.text, windows, self._models.network)
         logits = [told.get((c.document.id, c.start), np.nan) for c in candidates]
         rows = np.concatenate([known, cross.columns(np.array(logits, np.float32))], axis=1)
-        probability = self._models.last.run(None, {"signals": rows})[0][:, 0]
+        alone = self._models.last.run(None, {"signals": rows})[0][:, 0]
+        whole = sure.measured(rows, logit(alone))[None]
+        probability = alone * (self._models.sure.run(None, {"signals": whole})[0][0, 0] / alone.max())
         found = [
             Evidence(
                 document=c.document.id,
@@ -73,12 +87,19 @@ class Trained:
     def contributions(self, evidence: Evidence) -> dict[str, float]:
         """See `Reader.contributions`; a signal is taken away by saying that it does not apply."""
         row = np.array([[evidence.signals[name] for name in NAMES]], np.float32)
-        without = np.repeat(row, len(NAMES), axis=0)
-        np.fill_diagonal(without, np.nan)
-        left = self._models.last.run(None, {"signals": without})[0][:, 0]
-        return dict(zip(NAMES, (evidence.probability - left).tolist(), strict=True))
+        without = np.repeat(row, 1 + len(NAMES), axis=0)
+        np.fill_diagonal(without[1:], np.nan)
+        alone, *left = self._models.last.run(None, {"signals": without})[0][:, 0]
+        lost = evidence.probability * (1 - np.array(left) / alone)
+        return dict(zip(NAMES, lost.tolist(), strict=True))
 
     @property
     def _models(self) -> Models:
-        places = _WEIGHTS / "first.onnx", cross.WEIGHTS, _WEIGHTS / "reader.onnx"
+        places = _WEIGHTS / "first.onnx", cross.WEIGHTS, _WEIGHTS / "reader.onnx", _WEIGHTS / "sure.onnx"
         return self._others or Models(*(session(place, _MEASURED) for place in places))
+
+
+def logit(probability: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The logits of probabilities, the surest ones cut off."""
+    p = np.clip(probability.astype(np.float64), 1e-6, 1 - 1e-6)
+    return np.asarray(np.log(p / (1 - p)))

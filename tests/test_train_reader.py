@@ -5,6 +5,7 @@ import pytest
 
 from eval import fitting
 from eval.trees import export, platt, sigmoid
+from rag import sure
 from rag.learned import NAMES, RISING, Trained
 
 
@@ -84,3 +85,27 @@ def test_the_ablation_judges_each_document_by_what_has_not_learned_from_it_and_h
     for fold, seen in enumerate(learned):
         judged = {d for d, s in zip(document, score, strict=True) if s == len(NAMES) - 1 + fold + 1}
         assert judged == set(range(10)) - seen
+
+
+def test_a_question_has_all_signals_of_how_sure_it_is_whatever_was_read():
+    chance = np.random.default_rng(6)
+    for count in (1, 3, 9):
+        rows = chance.random((count, len(NAMES))).astype(np.float32)
+        rows[0] = np.nan
+        logits = chance.normal(size=count)
+        found = dict(zip(sure.NAMES, sure.measured(rows, logits), strict=True))
+        assert found["logit 1"] == pytest.approx(logits.max())
+        assert found["logits together"] >= found["logit 1"]
+        told = rows[logits.argmax(), NAMES.index("terms told")]
+        assert np.array_equal(found["terms told"], told, equal_nan=True)
+    assert found["read 1"] == np.nanmax(rows[:, NAMES.index("read")])
+
+
+def test_a_reading_is_answered_where_any_sentence_answers(table):
+    whole = fitting.by_reading(table, np.nan_to_num(table.signals[:, 0]))
+    assert whole.signals.shape == (300, len(sure.NAMES))
+    assert whole.label.tolist() == [int(table.label[table.question == n].any()) for n in range(300)]
+    assert whole.question.tolist() == list(range(300))
+    told = fitting.how_sure(whole, whole.label.astype(np.float64))
+    assert told["selqa"] == {"by the best sentence": told["selqa"]["by the best sentence"], "by all of them": 1}
+    assert 0.5 < told["selqa"]["by the best sentence"] < 1
