@@ -1,10 +1,10 @@
 """Train the network that reads: ``python -m eval.train_cross --data DIR --work DIR``. It can be stopped and run again.
 
-The encoder reads a question beside a few sentences (`rag.cross`), and learn which of them answer it.
+The encoder reads a question beside a few sentences (`rag.cross`), and learns which of them answer it.
 It learns in two steps, with files in the work folder after each few minutes: from the public train sets, without any
-document that `eval.train_reader` learns from; and then twice from one half of the practice documents each. The
-halves judge each other's documents while the trees are trained; what is shipped is the mean of their weights
-(Wortsman et al., "Model soups", ICML 2022).
+document that `eval.train_reader` learns from; and then from these and practice, twice, each time without one half of
+the practice documents. The halves judge each other's documents while the trees are trained; what is shipped is the
+mean of their weights (Wortsman et al., "Model soups", ICML 2022).
 """
 
 from __future__ import annotations
