@@ -1,4 +1,4 @@
-"""The network that reads, as it is trained, and as it is written for `rag.cross` to run."""
+"""The network that reads, as it is trained and written for `rag.cross` to run, and the readers of one half with it."""
 
 from __future__ import annotations
 

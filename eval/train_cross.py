@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from eval.cross import HALVES, half_of, network
-from eval.training import SEED, Example, TrainingSet, kept_for_trees, label_of, read
+from eval.training import SEED, Example, TrainingSet, complete, kept_for_trees, label_of, read
 from index.encode import default_model, tokenizer
 from index.library import Index
 from index.terms import content_terms
@@ -115,9 +115,7 @@ def _read(training: TrainingSet, work: Path, *, practice: bool) -> Read:
     name = "practice" if practice else "public"
     shards = []
     with Index(work / "train.index") as index:
-        missing = [d for d in training.documents.values() if not index.engine.store.has(d.id)]
-        for _ in index.add_documents(missing):
-            pass
+        complete(index, training.documents.values())
         for at in range(0, len(examples), _SHARD):
             some = examples[at : at + _SHARD]
             asked = zlib.crc32("\n".join(f"{e.question} {e.document} {e.gold}" for e in some).encode())

@@ -22,7 +22,7 @@ from eval.bench import read_documents
 from eval.cases import Case, read_cases
 from eval.cross import HALVES, half_of, half_readers
 from eval.score import score
-from eval.training import PRACTICE, SEED
+from eval.training import PRACTICE, SEED, complete
 from index.library import Index
 from rag import cross
 from rag.assistant import PASSAGES, composed
@@ -72,10 +72,12 @@ def asked(index: Index, readers: Mapping[int, Reader], cases: Sequence[Case]) ->
     """The `MEASURES` of whole answers under each limits of the grid.
 
     Args:
-        index: holds all documents of practice.
+        index: where the documents of practice are kept; those that it lacks are added.
         readers: by the half of practice that each has not learned from.
     """
-    documents = {source: document.id for source, document in read_documents(PRACTICE / "documents").items()}
+    held = read_documents(PRACTICE / "documents")
+    complete(index, held.values())
+    documents = {source: document.id for source, document in held.items()}
     library = dict(_libraries(documents))
 
     def one(case: Case) -> list[list[tuple[float, float]]]:

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from eval.bench import read_documents
 from eval.cases import Case, read_cases
 from eval.cross import half_of, half_readers
-from eval.training import PRACTICE
+from eval.training import PRACTICE, complete
 from eval.trees import export, platt, sigmoid
 from index.library import Index
 from index.models import Document, Span
@@ -83,9 +83,7 @@ def _names(cases: Sequence[Case], work: Path) -> list[Name]:
     documents = read_documents(PRACTICE / "documents")
     found: list[Name] = []
     with Index(work / "practice.index") as index:
-        missing = (document for document in documents.values() if not index.engine.store.has(document.id))
-        for _ in index.add_documents(missing):
-            pass
+        complete(index, documents.values())
         readers = half_readers(work)
         for case in cases:
             question = understand(case.question)

@@ -81,10 +81,8 @@ def main(data: Path, work: Path) -> None:
         told = _kept(work / f"told-{digest:08x}.npy", lambda: _told(training, index, examples, asked, networks))
     table = plain._replace(signals=np.concatenate([plain.signals, told], axis=1))
     raw = unseen(table)
-    # Scaling is for libraries such as ours, so it comes from practice, on documents not learned from.
     practice = table.data_set == _PRACTICE
-    library = practice & (table.question % READINGS == 0)
-    scale = platt(raw[library], table.label[library])
+    scale = _scale(table, raw)
     probability = sigmoid(scale[0] * raw + scale[1])
     booster = fit(table)
     export(fit(plain), (1.0, 0.0), plain.signals.shape[1], _WEIGHTS / "first.onnx")
@@ -92,13 +90,11 @@ def main(data: Path, work: Path) -> None:
     copyfile(networks[SOUP], cross.WEIGHTS)
     whole = by_reading(table, scale[0] * raw + scale[1])
     certain = unseen(whole, fitted=fit_sure)
-    whole_library = (whole.data_set == _PRACTICE) & (whole.question % READINGS == 0)
-    sure_scale = platt(certain[whole_library], whole.label[whole_library])
+    sure_scale = _scale(whole, certain)
     export(fit_sure(whole), sure_scale, len(sure.NAMES), _WEIGHTS / "sure.onnx")
     _write_halves(plain, table, work)
     for left in range(HALVES):
-        learned = ~((whole.data_set == _PRACTICE) & (whole.document % HALVES == left))
-        export(fit_sure(part(whole, learned)), sure_scale, len(sure.NAMES), work / f"sure{left}.onnx")
+        export(fit_sure(part(whole, ~_half(whole, left))), sure_scale, len(sure.NAMES), work / f"sure{left}.onnx")
     report = {
         "sha256": {name: _digest(_WEIGHTS / name) for name in _WRITTEN},
         "questions": len(examples),
@@ -127,17 +123,27 @@ class _Asked(NamedTuple):
 
 def _write_halves(plain: Table, table: Table, work: Path) -> None:
     """Leave trees in the work folder that have not learned from one half of practice, for `eval.cross.half_readers`."""
-    practice, half = table.data_set == _PRACTICE, table.document % HALVES
     raw, trees = np.zeros(len(table.label)), {}
     for left in range(HALVES):
-        learned = ~(practice & (half == left))
-        trees[left] = fit(part(table, learned))
-        raw[~learned] = trees[left].predict(table.signals[~learned], raw_score=True)
-        export(fit(part(plain, learned)), (1.0, 0.0), plain.signals.shape[1], work / f"first{left}.onnx")
-    library = practice & (table.question % READINGS == 0)
-    scale = platt(raw[library], table.label[library])
+        unknown = _half(table, left)
+        trees[left] = fit(part(table, ~unknown))
+        raw[unknown] = trees[left].predict(table.signals[unknown], raw_score=True)
+        export(fit(part(plain, ~unknown)), (1.0, 0.0), plain.signals.shape[1], work / f"first{left}.onnx")
+    scale = _scale(table, raw)
     for left, booster in trees.items():
         export(booster, scale, len(NAMES), work / f"reader{left}.onnx")
+
+
+def _half(table: Table, half: int) -> NDArray[np.bool_]:
+    """The rows of one half of practice."""
+    rows: NDArray[np.bool_] = (table.data_set == _PRACTICE) & (table.document % HALVES == half)
+    return rows
+
+
+def _scale(table: Table, raw: NDArray[np.float64]) -> tuple[float, float]:
+    """What makes raw scores probabilities: for libraries such as ours, so from practice, unseen documents of it."""
+    library = (table.data_set == _PRACTICE) & (table.question % READINGS == 0)
+    return platt(raw[library], table.label[library])
 
 
 def _digest(path: Path) -> str:

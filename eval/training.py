@@ -11,13 +11,14 @@ import gzip
 import hashlib
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from eval.bench import read_documents
 from eval.cases import read_cases
 from index.errors import UsageError
+from index.library import Index
 from index.models import Block, Document, Span
 
 SEED = 1
@@ -85,6 +86,12 @@ def _practise(made: TrainingSet, folder: Path) -> None:
             for golds in (case.gold, case.context)
         )
         made.examples.append(Example("practice", case.question, documents[source].id, case.answerable, spans, beside))
+
+
+def complete(index: Index, documents: Iterable[Document]) -> None:
+    """Add those of some documents that an index lacks."""
+    for _ in index.add_documents(document for document in documents if not index.engine.store.has(document.id)):
+        pass
 
 
 def kept_for_trees(training: TrainingSet, questions: int = 600) -> list[Example]:

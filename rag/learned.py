@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _WEIGHTS = Path(__file__).parent / "weights"
 _MEASURED = _WEIGHTS / "scores.json"
-NAMES = (*signals.NAMES, *cross.NAMES)
+NAMES = sure.OF_SENTENCE
 RISING = signals.RISING | frozenset(cross.NAMES)
 
 
@@ -70,7 +70,7 @@ class Trained:
         logits = [told.get((c.document.id, c.start), np.nan) for c in candidates]
         rows = np.concatenate([known, cross.columns(np.array(logits, np.float32))], axis=1)
         alone = self._models.last.run(None, {"signals": rows})[0][:, 0]
-        whole = sure.measured(rows, logit(alone))[None]
+        whole = sure.measured(rows, _logit(alone))[None]
         probability = alone * (self._models.sure.run(None, {"signals": whole})[0][0, 0] / alone.max())
         found = [
             Evidence(
@@ -99,7 +99,7 @@ class Trained:
         return self._others or Models(*(session(place, _MEASURED) for place in places))
 
 
-def logit(probability: NDArray[np.float32]) -> NDArray[np.float64]:
+def _logit(probability: NDArray[np.float32]) -> NDArray[np.float64]:
     """The logits of probabilities, the surest ones cut off."""
     p = np.clip(probability.astype(np.float64), 1e-6, 1 - 1e-6)
     return np.asarray(np.log(p / (1 - p)))

@@ -25,8 +25,8 @@ NAMES: tuple[str, ...] = (
     *(f"read {n}" for n in range(1, _BEST + 1)),
     "logit over next", "logits together", *(f"most {name}" for name in _MOST), *_OF_BEST,
 )  # fmt: skip
-_KNOWN = (*signals.NAMES, *cross.NAMES)
-_COLUMNS = [_KNOWN.index(name) for name in _OF_BEST]
+OF_SENTENCE = (*signals.NAMES, *cross.NAMES)
+_COLUMNS = [OF_SENTENCE.index(name) for name in _OF_BEST]
 _LOW = -9.0  # the logit of a sentence that is not there
 
 
@@ -34,13 +34,13 @@ def measured(rows: NDArray[np.float32], logits: NDArray[np.floating]) -> NDArray
     """The signals `NAMES` of a question: float32 of shape (len(NAMES),).
 
     Args:
-        rows: the signals of its sentences, those of the network too; of shape (n, signals), n at least 1.
+        rows: the signals `OF_SENTENCE` of its sentences; of shape (n, len(OF_SENTENCE)), n at least 1.
         logits: what the trees make of each sentence; of shape (n,).
     """
     order = np.argsort(-logits, kind="stable")[:_BEST]
     likely = _first(logits[order])
-    read = np.nan_to_num(rows[:, _KNOWN.index("read")], nan=_LOW)
-    most = [_most(rows[:, _KNOWN.index(name)]) for name in _MOST]
+    read = np.nan_to_num(rows[:, OF_SENTENCE.index("read")], nan=_LOW)
+    most = [_most(rows[:, OF_SENTENCE.index(name)]) for name in _MOST]
     together = np.logaddexp.reduce(likely)
     beside = likely[0] - likely[1], together, *most
     return np.concatenate([likely, _first(np.sort(read)[::-1]), beside, rows[order[0], _COLUMNS]]).astype(np.float32)

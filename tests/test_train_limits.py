@@ -6,7 +6,6 @@ import shutil
 import pytest
 
 from eval import train_limits
-from eval.bench import read_documents
 from eval.cases import read_cases, write_cases
 from eval.training import PRACTICE
 from index.library import Index
@@ -29,8 +28,6 @@ def figures(tmp_path_factory):
     write_cases(folder / "cases.jsonl", cases[:: len(cases) // FEW])
     with pytest.MonkeyPatch.context() as patch, Index(folder / "index") as index:
         patch.setattr(train_limits, "PRACTICE", folder)
-        for _ in index.add_documents(read_documents(folder / "documents").values()):
-            pass
         asked = read_cases(folder / "cases.jsonl")
         assert {c.answerable for c in asked} == {True, False}
         return train_limits.asked(index, {0: Similarity(), 1: Similarity()}, asked)
