@@ -7,10 +7,12 @@ the same state, which the age of its seal tells.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 from types import TracebackType
 
 from index import seal
@@ -60,12 +62,20 @@ def main(path: Path, readonly: bool, age: Age) -> None:
         db.execute(f"PRAGMA mmap_size={_MAPPED}")
         return db
 
+    Thread(target=_fetch, args=(path,), daemon=True).start()
     db = connection()
     with one_state(db, path):
         if seal.age(db) != age:
             sys.exit(1)
         found = passages(db, connection, path)
     sys.stdout.write(json.dumps(found))
+
+
+def _fetch(path: Path) -> None:
+    """Have the system read a whole file ahead, where it can: page by page, a disk takes three times as long."""
+    if hasattr(os, "posix_fadvise"):
+        with path.open("rb") as file:
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_WILLNEED)
 
 
 if __name__ == "__main__":
