@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import multiprocessing
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -51,12 +52,20 @@ class Probe(NamedTuple):
 
 
 class Size(NamedTuple):
-    """A library of so many passages: what was seen of it, and what the same gives with every vector looked at."""
+    """A library of so many passages.
+
+    Attributes:
+        seen: what was seen of it, when nothing of it lay in memory.
+        exact: what the same gives with every vector looked at, opened after that; ``None`` where it is the same.
+        cold: of each command, in a process of its own.
+        disk: how many bytes its files have, and how many seconds it took to read them once, with nothing in memory.
+    """
 
     passages: int
     seen: Probe
     exact: Probe | None
     cold: list[Timing]
+    disk: tuple[int, float]
 
     @property
     def recall(self) -> float:
@@ -107,11 +116,36 @@ def measure(
             grow(engine, made_of, held, size)
         engine.close()
         tell(f"measuring {size:,} passages")
+        disk = _from_disk(place)
+        _forget(place)
         seen = apart(place, questions, LARGE)
         exact = apart(place, questions, _EVERY) if size > LARGE else None
-        found.append(Size(size, seen, exact, cold(place, repeats)))
+        found.append(Size(size, seen, exact, cold(place, repeats), disk))
         before = place
     return found
+
+
+def _forget(place: Path) -> None:
+    """Have the system forget what it holds in memory of all files in a folder."""
+    for path in _files(place):
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def _from_disk(place: Path) -> tuple[int, float]:
+    """See `Size.disk`."""
+    _forget(place)
+    start, held = perf_counter(), 0
+    for path in _files(place):
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                held += len(block)
+    return held, perf_counter() - start
+
+
+def _files(place: Path) -> list[Path]:
+    return [path for path in sorted(place.rglob("*")) if path.is_file()]
 
 
 def apart(place: Path, questions: Sequence[str], large: int) -> Probe:
