@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Stub(ThreadingHTTPServer):
     """Answers each request for a chat in the way that ``mode`` names; ``asked`` keeps the bodies of the requests.
 
+    Words in braces in the reply stand for the number of the sentence of the evidence that holds them.
     In the mode "held" each ¶ of the reply waits until ``go`` is released once; in the mode "echo" the reply is the
     first sentence of the evidence.
     """
@@ -49,11 +51,19 @@ class Handler(BaseHTTPRequestHandler):
         stub.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         mode = stub.mode if len(stub.asked) <= stub.times else "whole"
         if not self._trouble(mode):
-            self._stream(self._echo() if mode == "echo" else stub.reply, mode)
+            self._stream(self._echo() if mode == "echo" else self._numbered(stub.reply), mode)
 
     def _echo(self):
-        lines = self.server.asked[-1]["messages"][-1]["content"].splitlines()
-        return next(line.removeprefix("[1] ") for line in lines if line.startswith("[1] ")) + " [1]"
+        return next(line.removeprefix("[1] ") for line in self._shown() if line.startswith("[1] ")) + " [1]"
+
+    def _numbered(self, reply):
+        return re.sub(
+            r"\{(.+?)\}", lambda words: next(re.findall(r"\d+", s)[0] for s in self._shown() if words[1] in s), reply
+        )
+
+    def _shown(self):
+        """The lines of the prompt, among them each sentence of the evidence after its number."""
+        return self.server.asked[-1]["messages"][-1]["content"].splitlines()
 
     def _trouble(self, mode):
         """Answer in a way that is none, if the mode is such."""

@@ -35,8 +35,8 @@ def visit(chromium, site):
 def test_words_are_marked_until_they_are_verified_and_chips_work_at_once(visit, site):
     site.stub.mode = "held"
     site.stub.reply = (
-        "The ferry to Skerrow is run by Captain Ebba ¶Lindqvist [1]. The harbour was dredged [1 ¶, 4]. The moon costs "
-        "¶$9 on Sundays ¶![x](http://evil.example/x.png) <img src=http://evil.example/y.png> [1]."
+        "The ferry to Skerrow is run by Captain Ebba ¶Lindqvist [1]. The harbour was dredged [1 ¶, {was dredged}]. "
+        "The moon costs ¶$9 on Sundays ¶![x](http://evil.example/x.png) <img src=http://evil.example/y.png> [1]."
     )
     page = visit()
     ask(page, FERRY)
