@@ -36,7 +36,8 @@ _DEPTH = 6
 _SHARD = 500
 _BATCH = 3072  # word pieces, with padding, in one step
 _RATE = 2e-4
-_STEPS = {"public": 280, "practice": 1000}
+_STEPS = {"public": 280, "practice": 1200}
+_AMONG = 0.5  # how much it weighs which sentence is the right one, beside how right each is
 _HIDDEN = 0.1  # of the word pieces of sentences, while it learns
 _SAVE = 60  # seconds
 
@@ -50,6 +51,7 @@ class Read(NamedTuple):
         labels: of all sentences: 1 answers, 0 does not, -1 nobody knows.
         label_ends: where each window's end.
         half: of the practice documents that a window belongs to; -1 for the public sets.
+        question: the number of the question that it is read for; its windows stand together.
     """
 
     ids: NDArray[np.int32]
@@ -58,12 +60,14 @@ class Read(NamedTuple):
     labels: NDArray[np.int8]
     label_ends: NDArray[np.int64]
     half: NDArray[np.int8]
+    question: NDArray[np.int64]
 
 
 def windows_of(training: TrainingSet, index: Index, example: Example, vector: NDArray[np.float32]) -> list[Window]:
-    """What is read for a question: around an answer, and around what likeness and shared words take for one.
+    """What is read for a question: around answers, and around what likeness and shared words take for one.
 
-    Of the latter practice gives two, a question without an answer one, and one in three of the others one.
+    Practice gives up to two and four of them; a question of a public set at most one of each, and the second only where
+    it has no answer and in one of three others.
     """
     chance = random.Random(zlib.crc32(example.question.encode()))
     made: list[Window] = []
@@ -74,19 +78,22 @@ def windows_of(training: TrainingSet, index: Index, example: Example, vector: ND
         for at, span in enumerate(stored.passage.sentences)
         if label_of(training, example, False, document.id, span.start, span.end) == 1
     ]
-    if golden:
-        sentences, at = chance.choice(golden)
+    practice = example.source == "practice"
+    for sentences, at in chance.sample(golden, min(len(golden), 2 if practice else 1)):
         # Were the answer always where the window was begun, its place would give it away.
         near = min(max(at + chance.choice((-1, 0, 0, 1)), 0), len(sentences) - 1)
         around = window(document, sentences, near)
-        made.append(around if sentences[at] in around.sentences else window(document, sentences, at))
-    wrong = 2 if example.source == "practice" else int(not golden or chance.random() < 0.35)
+        one = around if sentences[at] in around.sentences else window(document, sentences, at)
+        if one not in made:
+            made.append(one)
+    wrong = 4 if practice else int(not golden or chance.random() < 0.35)
     if not wrong:
         return made
+    most = len(made) + wrong
     found = [r for r in index.retrieve(example.question, _DEPTH, vector=vector) if r.document.id in training.documents]
     asked = set(content_terms(example.question)) or {""}
     for c in sorted(candidates(found), key=lambda c: -c.cosine - len(asked & set(content_terms(c.text))) / len(asked)):
-        if len(made) >= wrong + bool(golden):
+        if len(made) == most:
             break
         if any(w.document.id == c.document.id and _held(w, c.start) for w in made):
             continue
@@ -135,25 +142,27 @@ def _read(training: TrainingSet, work: Path, *, practice: bool) -> Read:
 def _shard(training: TrainingSet, index: Index, examples: Sequence[Example]) -> Read:
     vectors = index.encoder.encode([example.question for example in examples])
     made = []
-    for example, vector in zip(examples, vectors, strict=True):
+    for number, (example, vector) in enumerate(zip(examples, vectors, strict=True)):
         half = half_of(example.document) if example.source == "practice" else -1
         for one in windows_of(training, index, example, vector):
             ids, parts = encoded(example.question, one)
             labels = [label_of(training, example, False, one.document.id, *span) for span in one.sentences]
-            made.append((ids, parts, labels, half))
+            made.append((ids, parts, labels, half, number))
     return Read(
         np.concatenate([np.array(ids, np.int32) for ids, *_ in made]),
         np.concatenate([np.array(parts, np.int16) for _, parts, *_ in made]),
         np.cumsum([len(ids) for ids, *_ in made]),
-        np.concatenate([np.array(labels, np.int8) for *_, labels, _ in made]),
-        np.cumsum([len(labels) for *_, labels, _ in made]),
-        np.array([half for *_, half in made], np.int8),
+        np.concatenate([np.array(labels, np.int8) for _, _, labels, *_ in made]),
+        np.cumsum([len(labels) for _, _, labels, *_ in made]),
+        np.array([half for *_, half, _ in made], np.int8),
+        np.array([number for *_, number in made]),
     )
 
 
 def _joined(shards: Sequence[Read]) -> Read:
     ends = np.cumsum([0, *(len(s.ids) for s in shards)])
     label_ends = np.cumsum([0, *(len(s.labels) for s in shards)])
+    questions = np.cumsum([0, *(s.question[-1] + 1 for s in shards)])
     return Read(
         np.concatenate([s.ids for s in shards]),
         np.concatenate([s.parts for s in shards]),
@@ -161,6 +170,7 @@ def _joined(shards: Sequence[Read]) -> Read:
         np.concatenate([s.labels for s in shards]),
         np.concatenate([s.label_ends + at for s, at in zip(shards, label_ends, strict=False)]),
         np.concatenate([s.half for s in shards]),
+        np.concatenate([s.question + at for s, at in zip(shards, questions, strict=False)]),
     )
 
 
@@ -243,23 +253,27 @@ def _learn(layout: Read, which: NDArray[np.int64], name: str, start: Any, work: 
 
 
 def _batches(layout: Read, which: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    """Windows of about one length together, in an order that a seed decides; without an end."""
+    """Windows of whole questions, about as long as each other, in an order that a seed decides; without an end."""
+    _, first = np.unique(layout.question[which], return_index=True)
+    asked = np.split(which, first[1:])
     lengths = np.diff(layout.ends, prepend=0)
+    longest = np.array([lengths[windows].max() for windows in asked])
     for epoch in count():
         chance = np.random.default_rng([SEED, epoch])
-        order = which[np.lexsort((chance.random(len(which)), lengths[which]))]
-        found, first = [], 0
-        for at in range(len(order)):
-            if (at - first + 1) * lengths[order[at]] > _BATCH:
-                found.append(order[first:at])
-                first = at
-        found.append(order[first:])
+        found: list[list[NDArray[np.int64]]] = [[]]
+        for at in np.lexsort((chance.random(len(asked)), longest)):
+            if (sum(map(len, found[-1])) + len(asked[at])) * longest[at] > _BATCH:
+                found.append([])
+            found[-1].append(asked[at])
         chance.shuffle(found)
-        yield from found
+        yield from map(np.concatenate, found)
 
 
 def _loss(net: torch.nn.Module, layout: Read, which: NDArray[np.int64], chance: np.random.Generator) -> torch.Tensor:
-    """Of each sentence for itself, and of the right ones among those of their window."""
+    """Of each sentence for itself, and of the right ones among all that is read for their question.
+
+    Among these stands, with a logit of 0, that none of them answers (Devlin et al., "BERT", section 4.3).
+    """
     import torch
 
     read, label = arrays(layout, which)
@@ -269,12 +283,11 @@ def _loss(net: torch.nn.Module, layout: Read, which: NDArray[np.int64], chance: 
         logits = net(*(torch.from_numpy(array) for array in read)).float()
     known, right = torch.from_numpy(label >= 0), torch.from_numpy(label == 1)
     alone = torch.nn.functional.binary_cross_entropy_with_logits(logits[known], right[known].float())
-    told = right.any(1)
-    if not told.any():
-        return alone
-    shown = logits.masked_fill(~known, -1e4)
-    among = torch.logsumexp(shown, 1) - torch.logsumexp(shown.masked_fill(~right, -1e4), 1)
-    return alone + 0.25 * among[told].mean()
+    numbers, at = np.unique(layout.question[which], return_inverse=True)
+    shares = torch.zeros((2, len(numbers)))
+    shares = shares.index_add(1, torch.from_numpy(at), torch.stack([(logits.exp() * m).sum(1) for m in (known, right)]))
+    among = torch.log1p(shares[0]) - torch.log(torch.where(shares[1] > 0, shares[1], 1.0))
+    return alone + _AMONG * among.mean()
 
 
 def arrays(layout: Read, which: NDArray[np.int64]) -> tuple[Any, NDArray[np.int8]]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 WEIGHTS = Path(__file__).parent / "weights" / "cross.onnx"
 NAMES = ("read", "read below best", "best read")
-WINDOWS = 4  # places that are read for a question
+WINDOWS = 6  # places that are read for a question
 _QUESTION = 28  # word pieces of it that are read, the last ones: after a long preamble the question comes last
 _TITLE = 12
 _CHARACTERS = 1_000  # of either that are cut into pieces at all
