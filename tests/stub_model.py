@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Stub(ThreadingHTTPServer):
     """Answers each request for a chat in the way that ``mode`` names; ``asked`` keeps the bodies of the requests.
 
-    Words in braces in the reply stand for the number of the sentence of the evidence that holds them.
+    Words alone in braces in the reply (not JSON) stand for the number of the sentence of the evidence that holds them.
     In the mode "held" each ¶ of the reply waits until ``go`` is released once; in the mode "echo" the reply is the
     first sentence of the evidence.
     """
@@ -58,7 +58,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _numbered(self, reply):
         return re.sub(
-            r"\{(.+?)\}", lambda words: next(re.findall(r"\d+", s)[0] for s in self._shown() if words[1] in s), reply
+            r"\{([\w ]+)\}", lambda words: next(re.findall(r"\d+", s)[0] for s in self._shown() if words[1] in s), reply
         )
 
     def _shown(self):
