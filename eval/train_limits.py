@@ -1,9 +1,12 @@
 """Choose what of a reader's evidence is shown: ``python -m eval.train_limits --work DIR``; it takes some minutes.
 
 It comes last, with the work folder of `eval.train_reader` and `eval.train_members`. Questions of practice are answered
-as a whole, by models that have not learned from their documents, each from a library of a few. The limits under which
-the mean of facts told, citation precision and refusal F1 is the largest are written to ``rag/weights/limits.json``, of
-each reader its own. Lists have limits of their own (`eval.train_members`), so they are not asked for.
+as a whole, by models that have not learned from their documents, each from a library of a few. Limits are as good as
+the mean of facts told, citation precision and refusal F1 under them. Of those that these questions do not tell from the
+best, being worse by no more than the standard error of the difference, the most careful are taken: the highest
+threshold, and the share that does best with it (after Breiman et al., "Classification and Regression Trees", 1984,
+section 3.4.3). They are written to ``rag/weights/limits.json``, of each reader its own. Lists have limits of their own
+(`eval.train_members`), so they are not asked for.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from pathlib import Path
 
 import click
 import numpy as np
+from numpy.typing import NDArray
 
 from eval.bench import read_documents
 from eval.cases import Case, read_cases
@@ -24,7 +28,6 @@ from eval.cross import HALVES, half_of, half_readers
 from eval.score import score
 from eval.training import PRACTICE, SEED, complete
 from index.library import Index
-from rag import cross
 from rag.assistant import PASSAGES, composed
 from rag.compose import Composed, written
 from rag.learned import Trained
@@ -41,6 +44,9 @@ _GRID = tuple(
 _WEIGHTS = Path(__file__).parents[1] / "rag" / "weights" / "limits.json"
 _LIBRARY = 24  # documents
 _THREADS = 2
+_SAMPLES = 1000
+
+Values = NDArray[np.float64]
 
 
 @click.command()
@@ -57,19 +63,48 @@ def main(work: Path, questions: int) -> None:
     chosen = {}
     with Index(work / "practice.index") as index:
         for name, by_half in readers.items():
-            figures = asked(index, by_half, cases[:questions])
-            best = max(_GRID, key=lambda limits: sum(figures[limits].values()))
+            values = asked(index, by_half, cases[:questions])
+            figures = figures_of(values)
+            best = careful(figures)
             chosen[name] = {
                 **best._asdict(),
-                "questions": min(questions, len(cases)),
+                "questions": len(values),
                 "by limits": [{**limits._asdict(), **figures[limits]} for limits in _GRID],
             }
             click.echo(f"{name}: {best}, {figures[best]}")
     _WEIGHTS.write_text(json.dumps(chosen, indent=1) + "\n", encoding="utf-8")
 
 
-def asked(index: Index, readers: Mapping[int, Reader], cases: Sequence[Case]) -> dict[Limits, dict[str, float]]:
-    """The `MEASURES` of whole answers under each limits of the grid.
+def figures_of(values: Values) -> dict[Limits, dict[str, float]]:
+    """What `asked` gave as figures under each limits of the grid.
+
+    Returns:
+        the `MEASURES`; "below", how far their mean is below the best one; and "error", the standard error of that, by
+        bootstrap over the questions.
+    """
+    shares = _shares(values.sum(axis=0))
+    best = shares.mean(axis=-1).argmax()
+    drawn = np.random.default_rng(SEED).multinomial(len(values), np.full(len(values), 1 / len(values)), size=_SAMPLES)
+    means = _shares(np.tensordot(drawn, values, axes=1)).mean(axis=-1)
+    below = shares.mean(axis=-1)[best] - shares.mean(axis=-1)
+    error = (means[:, [best]] - means).std(axis=0)
+    table = np.column_stack([shares, below, error]).round(4).tolist()
+    names = (*MEASURES, "below", "error")
+    return {limits: dict(zip(names, row, strict=True)) for limits, row in zip(_GRID, table, strict=True)}
+
+
+def careful(figures: Mapping[Limits, Mapping[str, float]]) -> Limits:
+    """The most careful limits of those that are not told from the best."""
+    good = [limits for limits, of in figures.items() if of["below"] <= of["error"]]
+    return max(good, key=lambda limits: (limits.threshold, -figures[limits]["below"]))
+
+
+def _shares(sums: Values) -> Values:
+    return sums[..., 0] / np.maximum(sums[..., 1], 1e-9)
+
+
+def asked(index: Index, readers: Mapping[int, Reader], cases: Sequence[Case]) -> Values:
+    """What questions add to the sums of the `MEASURES` of whole answers: of shape (questions, limits, measures, 2).
 
     Args:
         index: where the documents of practice are kept; those that it lacks are added.
@@ -87,12 +122,7 @@ def asked(index: Index, readers: Mapping[int, Reader], cases: Sequence[Case]) ->
         return [[value.get(name, (0.0, 0.0)) for name in MEASURES] for value in values]
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        sums = np.sum(np.array(list(pool.map(one, cases))), axis=0)
-    shares = sums[..., 0] / np.maximum(sums[..., 1], 1e-9)
-    return {
-        limits: dict(zip(MEASURES, row.round(4).tolist(), strict=True))
-        for limits, row in zip(_GRID, shares, strict=True)
-    }
+        return np.array(list(pool.map(one, cases)))
 
 
 def _libraries(documents: Mapping[str, str]) -> Iterator[tuple[str, frozenset[str]]]:
@@ -116,9 +146,9 @@ def _answers(index: Index, reader: Reader, text: str, within: frozenset[str]) ->
     retrieved = index.retrieve(question.text, PASSAGES, within=within, vector=vectors)
     documents = {r.document.id: r.document for r in retrieved}
     evidence = reader.read(question, retrieved, rarities(question, index.engine))
-    locked, read = lock(question, evidence, documents), cross.read_of(evidence)
+    locked = lock(question, evidence, documents)
     for limits in _GRID:
-        yield _answer(text, composed(question, locked, documents, index, vectors, read, limits))
+        yield _answer(text, composed(question, evidence, locked, documents, index, vectors, limits))
 
 
 def _answer(question: str, made: Composed) -> Answer:

@@ -27,7 +27,6 @@ from eval.training import PRACTICE, complete
 from eval.trees import export, platt, sigmoid
 from index.library import Index
 from index.models import Document, Span
-from rag import cross
 from rag.members import SIGNALS, WEIGHTS, measured, told_in
 from rag.names import same
 from rag.question import understand
@@ -91,8 +90,8 @@ def _names(cases: Sequence[Case], work: Path) -> list[Name]:
             seen = index.retrieve(question.text, _READ, vector=vectors)
             near = {r.document.id: r.document for r in seen}.values()
             reader = readers[half_of(documents[f"documents/{case.tags[0]}"].id)]  # has not learned from it
-            read = cross.read_of(reader.read(question, seen, rarities(question, index.engine)))
-            for document, places, rows in measured(question, near, index, vectors, read):
+            evidence = reader.read(question, seen, rarities(question, index.engine))
+            for document, places, rows in measured(question, near, index, vectors, evidence):
                 told = told_in(document)[0]
                 found += [
                     Name(case, place.name, row, _label(case, document, place.name, told[place.number].span))

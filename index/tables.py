@@ -16,7 +16,7 @@ Grid = list[list[str]]
 
 _LABEL_LENGTH = 80
 _CAPTION_LENGTH = 120
-_YEAR = re.compile(r"(?:19|20)\d\d")
+_YEAR = re.compile(r"(?:19|20)\d\d(?:\s?[/–—-]\s?(?:19|20)?\d\d)?")  # or two, as of accounts: "2019/20"
 _LETTER = re.compile(r"[^\W\d_]")
 # A value rather than a label: a number with a sign, currency or unit of at most three letters around it, or a date.
 _VALUE = re.compile(

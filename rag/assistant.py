@@ -15,7 +15,6 @@ from index.errors import UsageError
 from index.filters import Where
 from index.library import Index, Mode, Retrieved
 from index.models import Added, Document, Hit, Listed
-from rag import cross
 from rag.compose import (
     Composed,
     from_lists,
@@ -31,7 +30,7 @@ from rag.compose import (
 from rag.learned import Trained
 from rag.locks import Locked, lock, same_but_for_period, says
 from rag.members import members
-from rag.models import Answer, Piece, Reason, Resolved
+from rag.models import Answer, Evidence, Piece, Reason, Resolved
 from rag.question import Question, is_clear, understand
 from rag.read import Limits, Reader, Similarity, rarities, vectors_of
 from rag.rows import ABOUT_RECEIPT, sums_of_other_years
@@ -157,8 +156,7 @@ class Assistant:
             evidence = self.reader.read(understood, retrieved, rarities(understood, self.index.engine))
             clock.lap("read")
             locked = lock(understood, evidence, documents)
-            read = cross.read_of(evidence)
-            made = composed(understood, locked, documents, self.index, vectors, read, self.reader.limits)
+            made = composed(understood, evidence, locked, documents, self.index, vectors, self.reader.limits)
         reason: Reason | None = None
         if not made.claims:
             reason = (
@@ -222,24 +220,24 @@ class Assistant:
 
 def composed(
     question: Question,
+    evidence: Sequence[Evidence],
     locked: Locked,
     documents: Mapping[str, Document],
     index: Index,
     vectors: NDArray[np.float32],
-    read: Mapping[cross.Place, float],
     limits: Limits,
 ) -> Composed:
     """Rows where what was given to whom is asked and the documents list it, else the sentences that stand.
 
     Args:
+        evidence: all that was read.
         locked: the evidence that agrees with the question.
         documents: those that were read, by id.
         vectors: of the question, as `rag.read.vectors_of` gives them.
-        read: what the network made of the sentences that it read, as `cross.read_of` gives it.
         limits: what of the evidence is shown.
     """
     good = [e for e in locked.evidence if e.probability >= limits.threshold]
-    named = members(question, documents.values(), index, vectors, read) if question.kind == "list" else []
+    named = members(question, documents.values(), index, vectors, evidence) if question.kind == "list" else []
     if question.kind == "list" or ABOUT_RECEIPT.search(question.text):
         best = likeliest(good, limits.share)
         answered = any(says(question, documents[e.document].text[e.start : e.end]) for e in best)

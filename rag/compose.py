@@ -16,9 +16,10 @@ from rag.cues import PRONOUN
 from rag.locks import of_another
 from rag.members import Member
 from rag.models import Citation, Claim, Evidence, Nearest, Note, Reason, Rejected, Row
+from rag.periods import Periods
 from rag.question import Question, is_clear
 from rag.rivals import alike, rivals
-from rag.rows import Entry, entries, known_as, merged, sums_in
+from rag.rows import Entry, entries, known_as, merged, named_in, of_years, sums_in
 from rag.scope import scope
 from rag.verify import Draft, cite, verify
 
@@ -52,7 +53,10 @@ def from_sentences(
         share: see `rag.read.Limits`.
     """
     most = _MOST_LISTED if question.wants_all else _MOST_FACTS
-    chosen = _without_echoes(likeliest(evidence, share), documents)[:most]
+    chosen = _without_echoes(likeliest(evidence, share), documents)
+    if not question.wants_all:
+        chosen = _one_of_each_table(chosen, documents)
+    chosen = chosen[:most]
     shown = _shown(chosen, documents)
     same = [e for e in unlikely if _differs(e, shown, documents, only=True)]
     same = [e for e in same if not of_another(question, documents[e.document], e)]
@@ -63,11 +67,20 @@ def from_sentences(
     for e in chosen:
         document = documents[e.document]
         place = Span(e.start, e.end)
-        drafts.append(_stated(document, _with_what_it_leans_on(document, place)))
+        drafts.append(_stated(document, _with_what_it_leans_on(document, place), question.periods))
         drafts += [_stated(document, [item]) for item in _announced(document, place)]
     claims, citations, rejected = verify(drafts)
     notes = [Note(kind="disagreement", text="The documents differ on this.")] if differing and len(claims) > 1 else []
     return Composed(claims, citations, rejected, [], notes)
+
+
+def _one_of_each_table(evidence: Sequence[Evidence], documents: Mapping[str, Document]) -> list[Evidence]:
+    """Evidence, best first, without rows of which a better one is of the same table: those are of other things."""
+    kept: dict[tuple[str, int | str], Evidence] = {}
+    for e in evidence:
+        row = next((b for b in documents[e.document].blocks if b.cells and b.start <= e.start < b.end), None)
+        kept.setdefault((e.document, named_in(row).header if row else e.start), e)
+    return list(kept.values())
 
 
 def likeliest(evidence: Sequence[Evidence], share: float) -> list[Evidence]:
@@ -136,9 +149,10 @@ _SAID_ABOUT = re.compile(
 )
 
 
-def _stated(document: Document, spans: Sequence[Span]) -> Draft:
-    """Consecutive sentences of a document as a claim."""
-    words = " ".join(document.text[start:end] for start, end in spans)
+def _stated(document: Document, spans: Sequence[Span], asked: Periods = ()) -> Draft:
+    """Consecutive sentences of a document as a claim; of a table row no columns of years that are not asked for."""
+    row = next((b for b in document.blocks if b.cells and (b.start, b.end) == spans[0]), None) if asked else None
+    words = of_years(row, document, asked) if row else " ".join(document.text[start:end] for start, end in spans)
     return Draft(" ".join(words.split()), tuple((document, start, end) for start, end in spans))
 
 

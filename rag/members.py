@@ -23,6 +23,7 @@ from index.split import sentences
 from index.terms import content_terms
 from rag import cross
 from rag.kept import per_document
+from rag.models import Evidence
 from rag.names import key, mentions, recipients
 from rag.question import Question
 from rag.read import Candidate, candidates
@@ -39,12 +40,14 @@ SIGNALS: tuple[str, ...] = (
     "receivers in sentence", "names around",
     "cosine", "bare cosine", "cosine around", "bare around", "told", "told around", "rest told", "rest around",
     "rest over", "rest", "period", "of the kind", "document", "sentences read", *cross.NAMES,
+    "likely", "below likeliest", "likeliest",
 )  # fmt: skip
 WEIGHTS = Path(__file__).parent / "weights" / "members.onnx"
 _DOCUMENTS = 3  # of those that speak of what is asked, so many are gone through
 _PASSAGES = 60  # of each
 _AROUND = 2  # sentences before and after
 _LEAD = 400  # characters
+_LEAST = 1e-6  # probability
 _AT = re.compile(r"\b(?:in|at|near|around|on|в|на|под)\s+(?:the\s+)?$", re.IGNORECASE)
 
 
@@ -84,17 +87,17 @@ def members(
     documents: Iterable[Document],
     index: Index,
     vectors: NDArray[np.float32],
-    read: Mapping[cross.Place, float],
+    evidence: Sequence[Evidence],
 ) -> list[Member]:
     """The names that are likely enough members of the list that a question asks for, in the order of their documents.
 
     Args:
         documents: those that a search found, best first.
         vectors: of the question, as `rag.read.vectors_of` gives them.
-        read: what the network made of the sentences that it read for the question, as `cross.read` gives it.
+        evidence: what a reader made of the sentences that it read for the question.
     """
     limits = _limits()
-    found = judged(question, documents, index, vectors, read)
+    found = judged(question, documents, index, vectors, evidence)
     best = max((member.probability for member in found), default=0.0)
     if best < limits.best:
         return []
@@ -106,11 +109,11 @@ def judged(
     documents: Iterable[Document],
     index: Index,
     vectors: NDArray[np.float32],
-    read: Mapping[cross.Place, float],
+    evidence: Sequence[Evidence],
 ) -> list[Member]:
     """All names of the likeliest documents with their probabilities; the arguments are those of `members`."""
     found: list[Member] = []
-    for document, places, rows in measured(question, documents, index, vectors, read):
+    for document, places, rows in measured(question, documents, index, vectors, evidence):
         if places:
             probability = session(WEIGHTS, WEIGHTS.with_suffix(".json")).run(None, {"signals": rows})[0][:, 0]
             told = told_in(document)[0]
@@ -126,7 +129,7 @@ def measured(
     documents: Iterable[Document],
     index: Index,
     vectors: NDArray[np.float32],
-    read: Mapping[cross.Place, float],
+    evidence: Sequence[Evidence],
 ) -> Iterable[tuple[Document, list[Place], NDArray[np.float32]]]:
     """The likeliest documents, the names in each that the question does not name, and their signals.
 
@@ -134,11 +137,24 @@ def measured(
 
     Signals are float32 of shape (names, len(SIGNALS)).
     """
+    read = _read(evidence)
     likely = [document for document in documents if _speaks_of_all(question.names, document)][:_DOCUMENTS]
     for rank, document in enumerate(likely, start=1):
         within = frozenset((document.id,))
         near = candidates(index.retrieve(question.text, _PASSAGES, within=within, vector=vectors))
         yield document, *_signals(question, document, rank, near, read)
+
+
+class _Read(NamedTuple):
+    """What a reader made of some sentences: the network's logits, and the logarithms of the probabilities."""
+
+    logits: Mapping[cross.Place, float]
+    likely: Mapping[cross.Place, float]
+
+
+def _read(evidence: Sequence[Evidence]) -> _Read:
+    trained = [e for e in evidence if cross.NAMES[0] in e.signals]  # what another reader calls likely is not scaled
+    return _Read(cross.read_of(trained), {(e.document, e.start): log(max(e.probability, _LEAST)) for e in trained})
 
 
 def _speaks_of_all(names: Iterable[str], document: Document) -> bool:
@@ -187,7 +203,7 @@ def told_in(document: Document) -> tuple[list[Told], list[Place]]:
 
 
 def _signals(
-    question: Question, document: Document, rank: int, near: Sequence[Candidate], read: Mapping[cross.Place, float]
+    question: Question, document: Document, rank: int, near: Sequence[Candidate], read: _Read
 ) -> tuple[list[Place], NDArray[np.float32]]:
     told, found = told_in(document)
     asked = key(" ".join(question.names)) if question.names else frozenset()
@@ -202,13 +218,13 @@ def _signals(
     known = [cosines.get(each.span.start, (nan, nan)) for each in told]
     wanted = set(question.terms)
     rest = wanted - about(document)
-    best = max(read.values(), default=nan)
+    best, likeliest = (max(of.values(), default=nan) for of in read)
     stems = {t[:BEGINNING] for t in wanted}
     for row, place in zip(rows, found, strict=True):
         n = place.number
         beside = range(max(0, n - _AROUND), min(len(told), n + _AROUND + 1))
         around = told[n].over.union(*(told[k].terms for k in beside if k <= n))
-        logit = read.get((document.id, told[n].span.start), nan)
+        logit, likely = (of.get((document.id, told[n].span.start), nan) for of in read)
         row[:] = (
             *place.signals,
             *known[n],
@@ -227,6 +243,9 @@ def _signals(
             logit,
             logit - best,
             best,
+            likely,
+            likely - likeliest,
+            likeliest,
         )
     return found, rows
 

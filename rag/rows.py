@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
-from index.models import Document, Span
+from index.models import Block, Cell, Document, Span
 from index.split import sentences
 from index.terms import content_terms, term, terms
 from rag.cues import LEANS, MONEY
@@ -193,6 +193,26 @@ def _name_of(question: Question, cells: dict[str, str]) -> str | None:
     if named is None and not set(terms(first)).isdisjoint(question.terms) and re.search(r"[^\W\d]", cells[first]):
         return cells[first]
     return named
+
+
+def named_in(row: Block) -> Cell:
+    """The cell that says what a table row tells of: the one under a header for names, else the first."""
+    return next((c for c in row.cells if _NAME.search(c.header) and not _AMOUNT.search(c.header)), row.cells[0])
+
+
+def of_years(row: Block, document: Document, asked: Periods) -> str:
+    """The words of a table row without the columns of other years than those asked for.
+
+    All of its words where none of its columns is of a year that is asked for.
+    """
+    headed = [(cell, periods(cell.header)) for cell in row.cells]
+    exact = any(set(years) & set(asked) for _, years in headed)  # "2019/20" shares a year with "2018/19", too
+    fits = [bool(set(years) & set(asked)) if exact else agree(asked, years) for _, years in headed]
+    kept = [cell for (cell, years), fit in zip(headed, fits, strict=True) if fit or not years]
+    if not any(fits) or len(kept) == len(row.cells):
+        return document.text[row.start : row.end]
+    told = [(cell.header, document.text[cell.start : cell.end]) for cell in kept]
+    return "; ".join(f"{header}: {value}" if header else value for header, value in told).rstrip(".") + "."
 
 
 def _amount_of(cells: dict[str, str]) -> str | None:

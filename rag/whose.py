@@ -11,7 +11,7 @@ from index.terms import terms
 from rag.kept import per_document
 from rag.names import Mention, acronym, is_kind, key, mentions
 from rag.question import Question
-from rag.rows import known_as
+from rag.rows import known_as, named_in
 from rag.subject import beginning, headings, proper
 
 _BACK = 4  # sentences of one paragraph over which a subject goes on to hold
@@ -44,10 +44,11 @@ def another(question: Question, document: Document, place: Span) -> str | None:
     if question.kind in _ANSWERS or not wanted:
         return None
     text = document.text[place.start : place.end]
-    if any(told(name, text, document) for name in wanted):
-        return None
     over = _above(document).union(*map(terms, headings(document, place.start)))
-    if any(_core(name) <= over for name in wanted):
+    below = [name for name in wanted if not _core(name) <= over]
+    if (row := _row_of_another(question, below, document, place)) is not None:
+        return row
+    if len(below) < len(wanted) or any(told(name, text, document) for name in wanted):
         return None
     by_turns = any(_has_turn(name, document) for name in wanted)
     if not by_turns and question.kind != "amount":
@@ -63,6 +64,32 @@ def another(question: Question, document: Document, place: Span) -> str | None:
     if own and not holder.organisation and (question.kind == "person" or any(map(_is_group, wanted))):
         return None
     return holder.text
+
+
+def _row_of_another(question: Question, wanted: Sequence[str], document: Document, place: Span) -> str | None:
+    """What a row tells of, where other rows of its table tell of what is wanted and this one does not name it."""
+    block = _block(document, place)
+    if block is None or not block.cells or (question.kind == "person" and not any(map(_is_group, wanted))):
+        return None  # who came after someone stands in a row without them
+    text = document.text[block.start : block.end]
+    others = _rows(document)[named_in(block).header]
+    theirs = [name for name in wanted if any(_tells(name, held, of, document) for of, held in others.items())]
+    if not theirs or any(told(name, text, document) for name in theirs):
+        return None
+    cell = named_in(block)
+    return document.text[cell.start : cell.end]
+
+
+@per_document
+def _rows(document: Document) -> dict[str, dict[str, frozenset[str]]]:
+    """For the header of each column of names what its rows tell of, with the terms of that."""
+    tables: dict[str, dict[str, frozenset[str]]] = {}
+    for block in document.blocks:
+        if block.cells:
+            cell = named_in(block)
+            of = document.text[cell.start : cell.end]
+            tables.setdefault(cell.header, {})[of] = frozenset(terms(of))
+    return tables
 
 
 def _is_group(name: str) -> bool:
@@ -125,7 +152,11 @@ def _subject(text: str, document: Document) -> Mention | None:
 
 def told(name: str, text: str, document: Document) -> bool:
     """Whether a text tells a name, half of its own words at least, its initials, or another name of the same thing."""
-    held = frozenset(terms(text))
+    return _tells(name, frozenset(terms(text)), text, document)
+
+
+def _tells(name: str, held: frozenset[str], text: str, document: Document) -> bool:
+    """See `told`; ``held`` are the terms of the text."""
     short = acronym(name)
     return (len(short) > 1 and short in text) or any(
         2 * len(_core(each) & held) >= len(_core(each)) for each in _names(name, document) if _core(each)

@@ -5,10 +5,12 @@ import csv
 import pytest
 
 from index.library import Index
+from index.load import load_bytes
 from rag.assistant import READERS, Assistant
+from rag.compose import from_sentences
 from rag.compute import computed
 from rag.merge import together
-from rag.models import Row
+from rag.models import Evidence, Row
 from rag.question import understand
 
 PROSE = """Report of the Larch Fund for 2021 (invented)
@@ -85,6 +87,33 @@ def test_a_sum_of_another_year_is_not_given(assistant):
     answer = assistant.ask("How much did the Finch School get in 2021?")
     assert "$9,000" not in answer.text
     assert (answer.status, answer.reason) == ("refused", "other_period")
+
+
+def test_a_figure_of_one_year_is_told_without_those_of_others(tmp_path, encoder):
+    (tmp_path / "prices.csv").write_text(
+        "Service,2022,2023,2024\nNeutering a male cat,75,82,88\nNeutering a dog,110,118,127\n"
+    )
+    with Index(tmp_path / "x.index", encoder) as index:
+        index.add(tmp_path / "prices.csv")
+        answer = Assistant(index, READERS["trained"]()).ask("How much did neutering a dog cost in 2023?")
+    (claim,) = answer.claims  # and no row of another service
+    assert claim.text == "Service: Neutering a dog; 2023: 118."
+    assert [citation.quote for citation in answer.citations] == [
+        "Service: Neutering a dog; 2022: 110; 2023: 118; 2024: 127."
+    ]
+
+
+@pytest.mark.parametrize(("question", "told"), [("What did a dog cost?", 1), ("Which cost more, a dog or a cat?", 2)])
+def test_of_a_table_one_row_is_told_where_one_thing_is_asked(question, told):
+    prices = load_bytes(b"Service,Price\nNeutering a cat,82\nNeutering a dog,118\n", "prices.csv")
+    rows = [block for block in prices.blocks if block.kind == "row"]
+    evidence = [
+        Evidence(document=prices.id, start=row.start, end=row.end, probability=p)
+        for row, p in zip(reversed(rows), (0.9, 0.8), strict=True)
+    ]
+    made = from_sentences(understand(question), evidence, {prices.id: prices}, [], 0.3)
+    assert len(made.claims) == told
+    assert "Service: Neutering a dog; Price: 118." in [claim.text for claim in made.claims]
 
 
 def test_what_one_grantee_got_over_the_years_is_added_up(assistant):

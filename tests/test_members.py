@@ -8,6 +8,7 @@ import pytest
 from index.library import Index
 from rag import cross, members
 from rag.assistant import READERS, Assistant
+from rag.models import Evidence
 from rag.question import understand
 from rag.read import vectors_of
 from tests.conftest import document
@@ -52,8 +53,12 @@ def test_every_name_has_its_signals(assistant):
     vectors = vectors_of(question, assistant.index.encoder)
     told = [told.span for told in members.told_in(letter)[0]]
     (start,) = [span.start for span in told if "Otter" in letter.text[span.start : span.end]]
-    read = {(letter.id, start): 1.5, ("b" * 16, 0): 2.0}
-    ((measured, places, rows),) = members.measured(question, [letter], assistant.index, vectors, read)
+    evidence = [
+        Evidence(document=letter.id, start=start, end=start + 9, probability=0.2, signals={"read": 1.5}),
+        Evidence(document="b" * 16, start=0, end=9, probability=0.4, signals={"read": 2.0}),
+        Evidence(document="c" * 16, start=0, end=9, probability=0.9),  # of a reader whose figures mean something else
+    ]
+    ((measured, places, rows),) = members.measured(question, [letter], assistant.index, vectors, evidence)
     assert measured.id == letter.id
     assert rows.shape == (len(places), len(members.SIGNALS))
     names = [place.name for place in places]
@@ -69,6 +74,9 @@ def test_every_name_has_its_signals(assistant):
     logits = [members.SIGNALS.index(name) for name in cross.NAMES]
     assert by_name["Otter Circus School"][logits].tolist() == [1.5, -0.5, 2]
     assert np.array_equal(by_name["Owl Playhouse"][logits], [np.nan, np.nan, 2], equal_nan=True)
+    likely = [members.SIGNALS.index(name) for name in ("likely", "below likeliest", "likeliest")]
+    assert by_name["Otter Circus School"][likely].tolist() == pytest.approx(np.log([0.2, 0.5, 0.4]).tolist())
+    assert np.array_equal(by_name["Owl Playhouse"][likely[:2]], [np.nan, np.nan], equal_nan=True)
 
 
 def test_what_hangs_on_no_question_is_worked_out_once():

@@ -4,6 +4,7 @@ import pytest
 
 from index.load import load_bytes
 from rag.periods import Period, agree, periods
+from rag.rows import of_years
 from rag.scope import Scope
 from tests.conftest import document
 
@@ -99,3 +100,23 @@ def test_what_was_spent_since_a_year_was_not_spent_in_one_year():
     assert scoped.agreement(periods("2021"), "amount") == "contradicted"
     assert scoped.agreement(periods("since 1995"), "amount") == "told"
     assert scoped.agreement(periods("2021"), "person") == "told"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("in 2024", "Species: Curlew; 2024: 574; Trend: falling."),
+        ("between 2022 and 2024", "Species: Curlew; 2022: 688; 2024: 574; Trend: falling."),
+        ("", "Species: Curlew; 2020: 742; 2022: 688; 2024: 574; Trend: falling."),
+        ("in 2019", "Species: Curlew; 2020: 742; 2022: 688; 2024: 574; Trend: falling."),
+    ],
+)
+def test_a_row_is_told_without_the_columns_of_other_years(asked, told):
+    doc = load_bytes(b"Species,2020,2022,2024,Trend\nCurlew,742,688,574,falling\n", "birds.csv")
+    assert of_years(doc.blocks[-1], doc, periods(asked)) == told
+
+
+def test_years_of_accounts_share_a_year_but_are_not_each_other():
+    doc = load_bytes("Zone,2018/19,2019–20,2020/2021\nOstwick,21.7,22.9,19.3\n".encode(), "leaks.csv")
+    assert of_years(doc.blocks[-1], doc, periods("in 2019/20")) == "Zone: Ostwick; 2019–20: 22.9."
+    assert of_years(doc.blocks[-1], doc, periods("in 2019")) == "Zone: Ostwick; 2018/19: 21.7; 2019–20: 22.9."

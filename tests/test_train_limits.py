@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from eval import train_limits
@@ -30,7 +31,7 @@ def figures(tmp_path_factory):
         patch.setattr(train_limits, "PRACTICE", folder)
         asked = read_cases(folder / "cases.jsonl")
         assert {c.answerable for c in asked} == {True, False}
-        return train_limits.asked(index, {0: Similarity(), 1: Similarity()}, asked)
+        return train_limits.figures_of(train_limits.asked(index, {0: Similarity(), 1: Similarity()}, asked))
 
 
 def test_a_higher_threshold_tells_fewer_facts_and_is_silent_more_often(figures):
@@ -48,8 +49,28 @@ def test_more_is_told_where_more_may_stand_beside_the_best(figures):
                 assert figures[limits]["nugget_all"] >= figures[other]["nugget_all"]
 
 
+def test_the_most_careful_of_those_not_told_from_the_best_are_taken():
+    figures = {
+        Limits(0.1, 0.3): {"below": 0.0, "error": 0.0},
+        Limits(0.2, 0.2): {"below": 0.02, "error": 0.03},
+        Limits(0.2, 0.3): {"below": 0.01, "error": 0.03},
+        Limits(0.3, 0.3): {"below": 0.04, "error": 0.03},
+    }
+    assert train_limits.careful(figures) == Limits(0.2, 0.3)
+
+
+def test_how_far_limits_are_below_the_best_is_told_with_its_error():
+    values = np.ones((400, 36, 3, 2))
+    values[:, 1:, :, 0] = np.random.default_rng(7).integers(0, 2, 400)[:, None, None]
+    figures = list(train_limits.figures_of(values).values())
+    assert (figures[0]["below"], figures[0]["error"]) == (0, 0)
+    assert figures[1]["below"] == pytest.approx(1 - figures[1]["nugget_all"], abs=1e-4)
+    assert figures[1]["error"] == pytest.approx(0.5 / 400**0.5, rel=0.1)
+    assert figures[1] == figures[2]
+
+
 @pytest.mark.parametrize("reader", [Trained.name, Similarity.name])
-def test_the_limits_in_use_are_the_best_of_those_measured(reader):
+def test_the_limits_in_use_follow_from_what_was_measured(reader):
     made = json.loads(train_limits._WEIGHTS.read_text(encoding="utf-8"))[reader]
-    best = max(made["by limits"], key=lambda row: sum(row[name] for name in train_limits.MEASURES))
-    assert limits_of(reader) == Limits(best["threshold"], best["share"])
+    figures = {Limits(row["threshold"], row["share"]): row for row in made["by limits"]}
+    assert limits_of(reader) == train_limits.careful(figures)

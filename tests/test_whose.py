@@ -8,6 +8,7 @@ import pytest
 
 from eval.bench import read_documents
 from eval.cases import read_cases
+from index.load import load_bytes
 from index.models import Document, Span
 from index.split import sentences
 from rag.locks import barred, lock, not_named, of_another
@@ -72,6 +73,29 @@ def subjects() -> dict[str, Document]:
 )
 def test_a_sentence_speaks_of_one_thing_at_a_time(question: str, words: str, holder: str | None) -> None:
     assert another(understand(question), TURNS, at(TURNS, words)) == holder
+
+
+TABLE = "Place,Grantee,Lent by,Sum\nEskmouth,Kirkby Fell,Ada Thorn,900\nDunlow,Dunlow Rovers,Eskmouth Bank,2000\n"
+
+
+@pytest.mark.parametrize(
+    ("question", "holder"),
+    [
+        ("What sum did Kirkby Fell get?", "Dunlow Rovers"),
+        ("Who lent money to the Kirkby Fell Club?", "Dunlow Rovers"),  # a club has a row of its own
+        ("What sum did Dunlow Rovers get?", None),
+        ("Who came after Ada Thorn?", None),  # no row tells of her
+        ("What did Eskmouth Bank lend?", None),
+        ("What sum did Velland United get?", None),
+        ("Which grantees did better than Kirkby Fell?", None),
+        ("What sum did Invented clubs give Kirkby Fell?", "Dunlow Rovers"),  # who gives is named over all of them
+    ],
+)
+def test_a_row_is_of_what_stands_in_its_column_of_names(question: str, holder: str | None) -> None:
+    doc = load_bytes(TABLE.encode(), "Invented clubs.csv")
+    row = doc.blocks[-1]
+    assert row.kind == "row"
+    assert another(understand(question), doc, Span(row.start, row.end)) == holder
 
 
 def test_the_lock_drops_what_is_of_another() -> None:
