@@ -158,7 +158,6 @@ def visits(chromium, site):
         if not wait:
             return page
         page.locator("#pin-bar button").first.wait_for(state="attached")
-        page.get_by_role("textbox", name="Your question").wait_for()  # its code comes after the page, from the server
         if "conv=" in path:
             page.locator("#chat .pin-answer").first.wait_for()
         return page

@@ -273,7 +273,7 @@ def test_chips_and_feedback_outlive_the_server(visit, site):
 
 def test_a_page_that_waited_for_a_server_that_died_loads_again_by_itself(visit, site):
     page = visit()
-    page.locator("#pin-bar button").first.wait_for(state="attached")
+    page.get_by_role("textbox", name="Your question").wait_for()  # the last of the page's code that the server sends
     page.evaluate("window.before = true")
     site.process.send_signal(signal.SIGSTOP)
     with page.expect_request("**/gradio_api/queue/join*"):
